@@ -1,0 +1,52 @@
+"""What is raised, and with what evidence? The shapes that alerts writes and the screens show."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Cause = Literal["decompensation", "weight_loss", "no_transmission", "device"]
+Severity = Literal["watch", "alert", "alarm"]
+Outcome = Literal[
+    "confirmed_advice",
+    "confirmed_diuretic_changed",
+    "confirmed_visit",
+    "confirmed_emergency",
+    "confirmed_hospital",
+    "false_technique",
+    "false_food",
+    "false_clothes",
+    "false_other_person",
+    "false_scale",
+    "no_contact",
+    "other",
+]
+SEVERITIES: tuple[Severity, ...] = ("watch", "alert", "alarm")
+
+
+class UsedReading(BaseModel):
+    """A daily weight (kg) that a detector used, or one it ignored with the reason."""
+
+    model_config = ConfigDict(frozen=True)
+
+    measured_at: AwareDatetime
+    weight_kg: float
+    ignored: str | None = None
+
+
+class Evidence(BaseModel):
+    """Why an episode was raised: enough to show it, and to compute it again, without asking alerts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    detector: str
+    version: str
+    parameters: dict[str, float]
+    score: float
+    threshold: float
+    sentence: dict[Literal["fr", "en"], str]
+    readings: list[UsedReading]
+    baseline_kg: float | None = None
+    noise_kg: Annotated[float | None, Field(description="SD of this person's day-to-day noise")] = None
+    dry_weight_kg: float | None = None
+    gain_kg: float | None = None
+    would_not_have_fired_at_kg: float | None = None

@@ -1,0 +1,65 @@
+"""How does a program reach the database? Connections with timeouts, and only the rights its service has."""
+
+from collections.abc import Callable
+from typing import Literal, LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import ConnectionPool
+
+Service = Literal["ingest", "alerts", "api"]
+Connection = psycopg.Connection[tuple[object, ...]]
+
+CAN_TAKE_ROLE: LiteralString = """
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s)
+   AND pg_has_role(current_user, (SELECT oid FROM pg_roles WHERE rolname = %(role)s), 'MEMBER')
+"""
+BEAT: LiteralString = """
+INSERT INTO heartbeat (service, at, detail) VALUES (%(service)s, now(), %(detail)s)
+ON CONFLICT (service) DO UPDATE SET at = excluded.at, detail = excluded.detail
+"""
+
+
+def connect(url: str, *, service: Service | None = None, autocommit: bool = False) -> Connection:
+    """One connection, with the service's rights where the database has the role (see 0004_roles.sql).
+
+    Raises:
+        psycopg.OperationalError: the server cannot be reached or refuses us.
+    """
+    conn = psycopg.connect(url, connect_timeout=10, application_name=f"vigie-{service or 'deploy'}")
+    if service:
+        take_role(service)(conn)
+    conn.autocommit = autocommit
+    return conn
+
+
+def take_role(service: Service) -> Callable[[Connection], None]:
+    """A pool's `configure`: become `vigie_ingest`, `vigie_alerts` or `vigie_api` where the login may."""
+    role = f"vigie_{service}"
+
+    def configure(conn: Connection) -> None:
+        if conn.execute(CAN_TAKE_ROLE, {"role": role}).fetchone() == (True,):
+            conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        conn.execute("SET TIME ZONE 'UTC'")
+        conn.commit()
+
+    return configure
+
+
+def open_pool(url: str, *, service: Service, max_size: int = 4) -> ConnectionPool[Connection]:
+    """A pool whose connections are checked before use, so that a restarted server costs one retry, not an error."""
+    return ConnectionPool(
+        url,
+        min_size=1,
+        max_size=max_size,
+        configure=take_role(service),
+        check=ConnectionPool.check_connection,
+        kwargs={"connect_timeout": 10, "application_name": f"vigie-{service}"},
+        timeout=30,
+        open=True,
+    )
+
+
+def beat(conn: Connection, *, service: Service, detail: str) -> None:
+    """Say that `service` is alive; `detail` is `ok` or what is wrong, for `/healthz`. The caller commits."""
+    conn.execute(BEAT, {"service": service, "detail": detail})

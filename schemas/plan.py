@@ -1,0 +1,27 @@
+"""What may a clinician set for one patient? Every threshold, with its bounds and its source."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Plan(BaseModel):
+    """The monitoring plan. Defaults are clinical.md's; bounds keep a slip of the keyboard from silencing a patient.
+
+    There is no field that switches the no-transmission alert off: the arrêté of 22 June 2023 forbids it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gain_kg: Annotated[float, Field(ge=0.5, le=5)] = 2.0
+    """More than this many kg …"""
+    gain_days: Annotated[int, Field(ge=1, le=14)] = 3
+    """… over this many days: the guideline rule (ESC 2021)."""
+    alarm_kg: Annotated[float, Field(ge=2, le=15)] = 5.0
+    """Above the dry weight (or the baseline): an alarm (Cardi'Auvergne)."""
+    loss_kg: Annotated[float, Field(ge=0.5, le=5)] = 2.0
+    """Lost over `gain_days`: over-diuresis."""
+    macd_threshold_kg: Annotated[float, Field(ge=0.2, le=5)] = 1.0
+    """Short minus long moving average (Gyllensten 2016)."""
+    silence_days: Annotated[int, Field(ge=1, le=7)] = 3
+    """Whole days without a weight before the no-transmission alert."""

@@ -1,0 +1,74 @@
+"""How is this program configured? The only reader of the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr, UrlConstraints, ValidationError, field_validator
+from pydantic.networks import AnyUrl
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.clock import ClockSetting
+
+BrokerUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["mqtt", "mqtts"], host_required=True)]
+
+
+class BrokerSettings(BaseModel, extra="forbid"):
+    """TLS files for `mqtts://`: `VIGIE_BROKER__CA_FILE` and, for a client certificate, the other two."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Settings(BaseSettings):
+    """Every `VIGIE_…` variable; see the README's table."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", env_nested_delimiter="__", frozen=True)
+
+    home: Path = Path(".vigie")
+    database_url: SecretStr | None = None
+    broker_url: BrokerUrl | None = None
+    broker: BrokerSettings = BrokerSettings()
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    public_url: AnyUrl | None = None
+    log_format: Literal["console", "json"] | None = None
+    clock: str = "real"
+
+    @field_validator("clock")
+    @classmethod
+    def _clock(cls, text: str) -> str:
+        return str(ClockSetting.parse(text))
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must look like postgresql://user:pass@host:port/db")
+        return url
+
+    @property
+    def screens_url(self) -> str:
+        """Where a clinician's browser finds the dashboard, without a trailing slash."""
+        return str(self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+
+class BadSettingsError(Exception):
+    """The environment holds a value that Vigie cannot use; the message names the variable and what is allowed."""
+
+
+def read_settings() -> Settings:
+    """The settings from the environment.
+
+    Raises:
+        BadSettingsError: one line, naming each bad variable; the value itself is not repeated (it may be a secret).
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"VIGIE_{'__'.join(str(part) for part in problem['loc']).upper()}: "
+            f"{problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False)
+        ]
+        raise BadSettingsError("; ".join(lines)) from None

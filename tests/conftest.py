@@ -1,0 +1,5 @@
+"""The fixtures, by family."""
+
+pytest_plugins = [
+    "tests.fixtures.servers",
+]
