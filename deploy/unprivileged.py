@@ -18,7 +18,7 @@ class CannotDropRootError(Exception):
 
 
 def service_user(data: Path) -> str | None:
-    """The user to run a server as: the owner of `data` if it exists, else postgres or nobody; None if we are not root."""
+    """Whom to run a server as: the owner of `data` if it exists, else postgres or nobody; None if we are not root."""
     if os.geteuid() != 0:
         return None
     if data.exists() and data.stat().st_uid != 0:
@@ -47,7 +47,8 @@ def command_prefix(user: str | None) -> list[str]:
         f"--reuid={entry.pw_uid}",
         f"--regid={entry.pw_gid}",
         "--clear-groups",
-        *([f"--inh-caps=-all,+{keep}", f"--ambient-caps=-all,+{keep}", "--securebits=+no_setuid_fixup"] if keep else []),
+        *([f"--inh-caps=-all,+{keep}", f"--ambient-caps=-all,+{keep}"] if keep else []),
+        *(["--securebits=+no_setuid_fixup"] if keep else []),
         "--pdeathsig",
         "INT",
         "--",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 
@@ -73,7 +73,7 @@ def migrate(conn: Connection) -> Iterator[str]:
     conn.execute(LOCK)
     try:
         conn.execute(CREATE_LEDGER)
-        applied = cast("dict[str, str]", dict(conn.execute(APPLIED).fetchall()))
+        applied = {str(name): str(sha256) for name, sha256 in conn.execute(APPLIED)}
         _check(applied)
         timescaledb = _use_timescaledb(conn)
         for migration in migrations():
@@ -106,7 +106,7 @@ def _use_timescaledb(conn: Connection) -> bool:
 
 
 def _apply(conn: Connection, migration: Migration) -> None:
-    statements = cast("LiteralString", migration.text)  # our own files, never anyone's input
+    statements = migration.text.encode()  # our own files, never anyone's input
     if migration.in_transaction:
         with conn.transaction():
             conn.execute(statements)

@@ -1,4 +1,4 @@
-"""Who is watched, and with which scale? What enrolment needs, whoever asks for it: a screen, an import, the simulator."""
+"""Who is watched, and with which scale? What enrolment needs, for a screen, an import, the simulator."""
 
 from datetime import date
 from typing import Annotated, Literal

@@ -47,7 +47,7 @@ def doubt(weight_kg: float, measured_at: datetime, *, before: list[Weighed]) -> 
 
 
 def _confirmed(weight_kg: float, measured_at: datetime, last: Weighed, earlier: list[Weighed]) -> bool:
-    """Whether the latest doubted weight since the last accepted one agrees, in another session (10 minutes) than this."""
+    """Whether the latest doubted weight since the last accepted one agrees, 10 minutes or more before this one."""
     waiting = [weighed for weighed in earlier if weighed.doubted and weighed.measured_at > last.measured_at]
     if not waiting:
         return False
