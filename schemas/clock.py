@@ -69,6 +69,11 @@ class Clock:
         self._start = start or self._since
         self._real = rate == 1.0 and start is None
 
+    @property
+    def setting(self) -> ClockSetting:
+        """What another program needs as `VIGIE_CLOCK` to show the same time as this clock."""
+        return ClockSetting() if self._real else ClockSetting(rate=self.rate, start=self._start, since=self._since)
+
     def now(self) -> datetime:
         """This clock's time, aware, in UTC."""
         if self._real:

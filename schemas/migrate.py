@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS migration (
     name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+HAS_LEDGER: LiteralString = "SELECT to_regclass('migration') IS NOT NULL"
 APPLIED: LiteralString = "SELECT name, sha256 FROM migration"
 REMEMBER: LiteralString = "INSERT INTO migration (name, sha256) VALUES (%s, %s)"
 EXTENSION_STATE: LiteralString = """
@@ -73,15 +74,34 @@ def migrate(conn: Connection) -> Iterator[str]:
     conn.execute(LOCK)
     try:
         conn.execute(CREATE_LEDGER)
-        applied = {str(name): str(sha256) for name, sha256 in conn.execute(APPLIED)}
+        applied = _applied(conn)
         _check(applied)
-        timescaledb = _use_timescaledb(conn)
+        timescaledb = _use_timescaledb(conn, applied)
         for migration in migrations():
             if migration.name not in applied and migration.wanted(timescaledb=timescaledb):
                 _apply(conn, migration)
                 yield migration.name
     finally:
         conn.execute(UNLOCK)
+
+
+def pending(conn: Connection) -> list[str]:
+    """The files that `migrate` would apply now; changes nothing.
+
+    Raises:
+        MigrationError: as for `migrate`.
+    """
+    if conn.execute(HAS_LEDGER).fetchone() == (False,):
+        return [migration.name for migration in migrations()]
+    applied = _applied(conn)
+    _check(applied)
+    installed, _ = conn.execute(EXTENSION_STATE).fetchone() or (False, False)
+    timescaledb = bool(installed) and not _settled_without(applied)
+    return [m.name for m in migrations() if m.name not in applied and m.wanted(timescaledb=timescaledb)]
+
+
+def _applied(conn: Connection) -> dict[str, str]:
+    return {str(name): str(sha256) for name, sha256 in conn.execute(APPLIED)}
 
 
 def _check(applied: dict[str, str]) -> None:
@@ -92,8 +112,16 @@ def _check(applied: dict[str, str]) -> None:
         raise MigrationError(f"{changed[0]} was changed after it was applied here: restore the file as it was")
 
 
-def _use_timescaledb(conn: Connection) -> bool:
+def _settled_without(applied: dict[str, str]) -> bool:
+    """Whether this database began as plain PostgreSQL: an extension that appears later does not change its tables."""
+    without = {migration.name for migration in migrations() if not migration.wanted(timescaledb=True)}
+    return bool(without & applied.keys())
+
+
+def _use_timescaledb(conn: Connection, applied: dict[str, str]) -> bool:
     """Whether readings become a hypertable: the extension is there, or is available and we may create it."""
+    if _settled_without(applied):
+        return False
     row = conn.execute(EXTENSION_STATE).fetchone()
     installed, available = row or (False, False)
     if installed or not available:

@@ -1,5 +1,6 @@
 """How is this program configured? The only reader of the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,6 +52,21 @@ class Settings(BaseSettings):
     def screens_url(self) -> str:
         """Where a clinician's browser finds the dashboard, without a trailing slash."""
         return str(self.public_url or f"http://{self.api_host}:{self.api_port}").rstrip("/")
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child process reads the same settings, wherever its working directory is."""
+    ours = {
+        "HOME": settings.home.resolve(),
+        "DATABASE_URL": settings.database_url.get_secret_value() if settings.database_url else None,
+        "BROKER_URL": settings.broker_url,
+        "API_HOST": settings.api_host,
+        "API_PORT": settings.api_port,
+        "PUBLIC_URL": settings.public_url,
+        "LOG_FORMAT": settings.log_format,
+        "CLOCK": settings.clock,
+    }
+    return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}
 
 
 class BadSettingsError(Exception):
