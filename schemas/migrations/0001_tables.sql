@@ -129,6 +129,7 @@ CREATE TABLE latest_reading (  -- maintained, so that no screen and no detector 
 CREATE TABLE watch (  -- one row per patient: assessed up to where, and when to look again at the latest
     patient_id     text PRIMARY KEY,
     arrivals_seen  bigint NOT NULL DEFAULT -1,
+    recorded_seen  timestamptz,  -- recorded_at of the newest reading assessed: what is later has not been judged yet
     due_at         timestamptz NOT NULL
 );
 CREATE INDEX ON watch (due_at);
