@@ -48,5 +48,6 @@ class Evidence(BaseModel):
     baseline_kg: float | None = None
     noise_kg: Annotated[float | None, Field(description="SD of this person's day-to-day noise")] = None
     dry_weight_kg: float | None = None
+    weight_kg: Annotated[float | None, Field(description="the daily weight that was judged")] = None
     gain_kg: float | None = None
     would_not_have_fired_at_kg: float | None = None

@@ -1,0 +1,110 @@
+"""What does this person usually weigh, and how much does that vary from day to day?
+
+Pure and causal: what is said of a day uses the weights measured up to that moment, never a later one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+SESSION = timedelta(minutes=10)
+BASELINE_DAYS = 28
+BASELINE_WEIGHTS = 5
+NOISE_DAYS = 56
+NOISE_PAIRS = 7
+NOISE_FLOOR_KG = 0.3
+NOISE_USUAL_KG = 0.67
+"""SD of the one-day difference over 30 public logs (noise.md): stands in until a person's own is known."""
+
+Days = NDArray[np.int64]
+"""Local calendar days as `date.toordinal()`, growing."""
+Kilograms = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weight:
+    """An accepted weight in kg and the time of the body; `recorded_at` says since when we know it."""
+
+    measured_at: datetime
+    weight_kg: float
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DailyWeight:
+    """The median (kg) of the day's first session: the weights within 10 minutes of the day's first one.
+
+    Later sessions are not used: taking the last or the lowest weight of a day tripled one person's noise, since others
+    used the scale later (noise.md). `ignored` are those weights.
+    """
+
+    day: int
+    used: tuple[Weight, ...]
+    ignored: tuple[Weight, ...] = ()
+
+    @property
+    def weight_kg(self) -> float:
+        return round(median(weight.weight_kg for weight in self.used), 4)
+
+    @property
+    def measured_at(self) -> datetime:
+        return self.used[-1].measured_at
+
+    def joined_by(self, weight: Weight) -> "DailyWeight":
+        """This day, once `weight` of the same day is known too."""
+        if weight.measured_at - self.used[0].measured_at <= SESSION:
+            return DailyWeight(day=self.day, used=(*self.used, weight), ignored=self.ignored)
+        return DailyWeight(day=self.day, used=self.used, ignored=(*self.ignored, weight))
+
+
+def as_they_come(weights: Iterable[Weight], *, zone: ZoneInfo) -> Iterator[tuple[Weight, DailyWeight]]:
+    """Each distinct weight in the order of measuring, with its day's weight as known from then on.
+
+    Neither the order of `weights` nor repetitions in them matter.
+    """
+    today: DailyWeight | None = None
+    for weight in _in_order(weights):
+        day = weight.measured_at.astimezone(zone).toordinal()
+        same_day = today is not None and today.day == day
+        today = today.joined_by(weight) if today and same_day else DailyWeight(day=day, used=(weight,))
+        yield weight, today
+
+
+def daily_weights(weights: Iterable[Weight], *, zone: ZoneInfo) -> list[DailyWeight]:
+    """One weight for each day that has one, in order, by the patient's own midnight."""
+    days = {today.day: today for _, today in as_they_come(weights, zone=zone)}
+    return list(days.values())
+
+
+def arrays(daily: Sequence[DailyWeight]) -> tuple[Days, Kilograms]:
+    """The days and their weights in kg, as the detectors take them."""
+    days = np.array([weight.day for weight in daily], dtype=np.int64)
+    return days, np.array([weight.weight_kg for weight in daily], dtype=np.float64)
+
+
+def baseline_kg(days: Days, kg: Kilograms) -> float | None:
+    """The median weight (kg) of the 28 days before the newest, or None with fewer than 5 weights in them."""
+    recent = kg[:-1][days[:-1] >= days[-1] - BASELINE_DAYS] if len(days) else kg
+    return round(float(np.median(recent)), 3) if len(recent) >= BASELINE_WEIGHTS else None
+
+
+def noise_kg(days: Days, kg: Kilograms) -> float:
+    """The robust SD (kg) of this person's difference from one day to the next, over the 56 days before the newest.
+
+    1.4826 times the median absolute difference, at least 0.3 kg: below that the scale's own steps speak. With fewer
+    than 7 pairs of consecutive days, 0.67 kg, the usual SD. The newest weight is left out: it is the one being judged.
+    """
+    steps = np.diff(kg[:-1])[(np.diff(days[:-1]) == 1) & (days[1:-1] >= days[-1] - NOISE_DAYS)]
+    if len(steps) < NOISE_PAIRS:
+        return NOISE_USUAL_KG
+    return round(max(NOISE_FLOOR_KG, 1.4826 * float(np.median(np.abs(steps)))), 3)
+
+
+def _in_order(weights: Iterable[Weight]) -> list[Weight]:
+    distinct = {(weight.measured_at, weight.weight_kg): weight for weight in weights}
+    return [distinct[key] for key in sorted(distinct)]

@@ -1,0 +1,136 @@
+"""In which words do we say it? The sentence of an episode's evidence, and the notification, in French and English.
+
+A notification holds number, severity and link, nothing else: e-mail and SMS travel through providers that may not hold
+health data (ecosystem.md), so no name, no weight, no patient's id. The SMS keeps to GSM-7 and 160 characters: one
+letter outside that alphabet (ê, ç, ’) would halve the length of an SMS and double its price.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.alert import Severity
+
+Language = Literal["fr", "en"]
+Sentence = dict[Language, str]
+
+SEVERITY_WORDS: dict[Language, dict[Severity, str]] = {
+    "fr": {"watch": "à surveiller", "alert": "alerte", "alarm": "alarme"},
+    "en": {"watch": "watch", "alert": "alert", "alarm": "alarm"},
+}
+SMS_LENGTH = 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What is said after any weight sentence, in kg: this person's usual day-to-day change, and the dry weight."""
+
+    noise_kg: float
+    dry_kg: float | None
+
+    def sentence(self) -> Sentence:
+        fr = f" ; habituellement ±{_fr(self.noise_kg)} kg d'un jour à l'autre"
+        en = f"; usually ±{self.noise_kg:.1f} kg from day to day"
+        if self.dry_kg is not None:
+            fr += f" ; poids sec {_fr(self.dry_kg)} kg"
+            en += f"; dry weight {self.dry_kg:.1f} kg"
+        return {"fr": fr, "en": en}
+
+
+def change(kg: float, *, days: int, threshold_kg: float, context: Context) -> Sentence:
+    """The guideline rule: `kg` gained (or, negative, lost) in `days`."""
+    tail = context.sentence()
+    plural = "s" if days > 1 else ""
+    return {
+        "fr": f"{_fr(kg, sign='+')} kg en {days} jour{plural} (seuil {_fr(threshold_kg)} kg){tail['fr']}",
+        "en": f"{_signed(kg)} kg in {days} day{plural} (threshold {threshold_kg:.1f} kg){tail['en']}",
+    }
+
+
+def nothing_to_compare(*, context: Context) -> Sentence:
+    tail = context.sentence()
+    return {"fr": f"aucune pesée récente à comparer{tail['fr']}", "en": f"no recent weight to compare with{tail['en']}"}
+
+
+def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
+    """MACD: the recent weight against that of the last weeks."""
+    tail = context.sentence()
+    return {
+        "fr": f"tendance des derniers jours {_fr(kg, sign='+')} kg par rapport aux dernières semaines "
+        f"(seuil {_fr(threshold_kg)} kg){tail['fr']}",
+        "en": f"trend of the last days {_signed(kg)} kg against the last weeks "
+        f"(threshold {threshold_kg:.1f} kg){tail['en']}",
+    }
+
+
+def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: float, context: Context) -> Sentence:
+    """Cardi'Auvergne: how far above the dry weight, or the baseline."""
+    tail = context.sentence()
+    fr = "du poids sec" if reference == "dry" else "du poids habituel"
+    en = "the dry weight" if reference == "dry" else "the usual weight"
+    return {
+        "fr": f"{_fr(kg, sign='+')} kg au-dessus {fr} (seuil {_fr(threshold_kg)} kg){tail['fr']}",
+        "en": f"{_signed(kg)} kg above {en} (threshold {threshold_kg:.1f} kg){tail['en']}",
+    }
+
+
+def silence(whole_days: int, *, threshold_days: int) -> Sentence:
+    """No weight for so many whole days of the patient's calendar."""
+    fr, en = ("s" if abs(whole_days) > 1 else "", "s" if whole_days != 1 else "")
+    return {
+        "fr": f"aucune pesée reçue depuis {whole_days} jour{fr} entier{fr} (seuil {threshold_days})",
+        "en": f"no weight received for {whole_days} whole day{en} (threshold {threshold_days})",
+    }
+
+
+def weighing_is_back() -> Sentence:
+    return {"fr": "une pesée est de nouveau arrivée", "en": "a weight has arrived again"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What is to be told to one clinician: alert number (the same each time it is sent), severity, link."""
+
+    number: int
+    severity: Severity
+    link: str
+    language: Language
+
+    @property
+    def subject(self) -> str:
+        word = SEVERITY_WORDS[self.language][self.severity]
+        if self.language == "fr":
+            return f"Vigie : alerte n° {self.number} ({word})"
+        return f"Vigie: alert no. {self.number} ({word})"
+
+    @property
+    def body(self) -> str:
+        word = SEVERITY_WORDS[self.language][self.severity]
+        if self.language == "fr":
+            return (
+                f"Alerte n° {self.number}, gravité : {word}.\n\n{self.link}\n\n"
+                "Vigie aide à la décision et n'est pas un service d'urgence. "
+                "Le même numéro reçu deux fois désigne la même alerte.\n"
+            )
+        return (
+            f"Alert no. {self.number}, severity: {word}.\n\n{self.link}\n\n"
+            "Vigie supports decisions and is not an emergency service. "
+            "The same number received twice is the same alert.\n"
+        )
+
+    @property
+    def sms(self) -> str:
+        """One GSM-7 message; a very long link costs the last sentence, never the link."""
+        word = SEVERITY_WORDS[self.language][self.severity]
+        if self.language == "fr":
+            start, end = f"Vigie: alerte {self.number} ({word}) {self.link}", " Ne remplace pas le 15."
+        else:
+            start, end = f"Vigie: alert {self.number} ({word}) {self.link}", " Not an emergency service."
+        return start + end if len(start + end) <= SMS_LENGTH else start
+
+
+def _fr(kg: float, *, sign: Literal["", "+"] = "") -> str:
+    return (_signed(kg) if sign else f"{kg:.1f}").replace(".", ",")
+
+
+def _signed(kg: float) -> str:
+    return f"{kg:+.1f}".replace("-", "−")
