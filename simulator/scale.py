@@ -28,7 +28,7 @@ from simulator.protocol import Receipt, Word
 from simulator.weighing import Weighing
 
 BATCH = 100  # readings in one message
-FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 5.0, 60.0
+FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 3.0, 60.0
 log = structlog.get_logger()
 
 
@@ -96,6 +96,11 @@ class Fleet:
             last.wait_for_publish(timeout=2)
         self._client.disconnect()
         self._client.loop_stop()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._client.is_connected()
 
     @property
     def pending(self) -> int:
