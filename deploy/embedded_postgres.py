@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import psutil
 import psycopg
 
 from deploy import unprivileged
@@ -72,20 +73,11 @@ class EmbeddedPostgres:
         if not self._become_owner():
             self._wait_until_it_answers()
             return self.url
-        for folder in (self.data, self._sockets):
-            unprivileged.give(folder, self._user)
-        prefix = unprivileged.command_prefix(self._user)
-        if not (self.data / "PG_VERSION").exists():
-            self._initdb(prefix)
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*prefix, str(binaries() / "postgres"), "-D", str(self.data), *self._options()],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self._wait_until_it_answers()
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
         return self.url
 
     def stop(self) -> None:
@@ -111,6 +103,23 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
+    def _start(self) -> None:
+        self._end_an_orphan()
+        for folder in (self.data, self._sockets):
+            unprivileged.give(folder, self._user)
+        prefix = unprivileged.command_prefix(self._user)
+        if not (self.data / "PG_VERSION").exists():
+            self._initdb(prefix)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, str(binaries() / "postgres"), "-D", str(self.data), *self._options()],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._wait_until_it_answers()
+
     def _become_owner(self) -> bool:
         """Whether no other program owns the server of this folder."""
         lock = (self.root / "owner.lock").open("w")
@@ -121,6 +130,19 @@ class EmbeddedPostgres:
             return False
         self._lock = lock
         return True
+
+    def _end_an_orphan(self) -> None:
+        """End the server of a program that was killed, if the kernel has not done so yet; nobody owns it any more."""
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+            server = psutil.Process(pid)
+            if str(self.data) in server.cmdline():
+                server.send_signal(signal.SIGINT)
+                server.wait(60)
+        except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+            return
+        except psutil.TimeoutExpired:
+            raise PostgresError(f"an older PostgreSQL (process {pid}) does not end: see {self.log}") from None
 
     def _initdb(self, prefix: list[str]) -> None:
         done = subprocess.run(

@@ -1,5 +1,6 @@
 """The fixtures, by family."""
 
 pytest_plugins = [
+    "tests.fixtures.commands",
     "tests.fixtures.servers",
 ]

@@ -1,0 +1,26 @@
+"""The command `vigie`: which subcommands are there? Each imports its program only when it is asked for."""
+
+import typer
+
+from deploy.commands import history, people, services, simulation
+
+app = typer.Typer(
+    name="vigie",
+    help="Vigie watches the daily weight of heart-failure patients at home, and tells a clinician in time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for family in (services, history, people, simulation):
+    app.registered_commands.extend(family.app.registered_commands)
+    app.registered_groups.extend(family.app.registered_groups)
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="vigie")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""`vigie up`, `ingest`, `alerts`, `api`, `migrate`: the programs and their database."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:  # a fast `vigie --help`
+    from schemas.clock import Clock
+    from schemas.settings import Settings
+
+app = typer.Typer()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date; prints what it applied.
+
+    Safe to repeat, and while another one runs.
+    """
+    from deploy import outcome, stack
+    from schemas import database
+    from schemas import migrate as migrations
+    from schemas.settings import read_settings
+
+    with outcome.explained(), stack.database_server(read_settings()) as settings:
+        with database.connect(stack.url(settings)) as conn:
+            for name in migrations.migrate(conn):
+                print(f"applied {name}")
+        print("the database is up to date")
+
+
+@app.command()
+def ingest() -> None:
+    """Take readings from the broker into the database, in the foreground."""
+    from deploy import program
+
+    _run("ingest", program.ingest)
+
+
+@app.command()
+def alerts() -> None:
+    """Assess readings, open episodes and notify people, in the foreground."""
+    from deploy import program
+
+    _run("alerts", program.alerts)
+
+
+@app.command()
+def api() -> None:
+    """Serve the dashboard at VIGIE_API_HOST:VIGIE_API_PORT, in the foreground."""
+    from deploy import program
+
+    _run("api", program.api)
+
+
+@app.command()
+def up() -> None:
+    """Run ingest, alerts and the dashboard, and what is embedded, until Ctrl-C.
+
+    A program that dies is started again.
+
+    Without VIGIE_DATABASE_URL and VIGIE_BROKER_URL, a PostgreSQL and a broker of our own run too, in VIGIE_HOME.
+    """
+    from deploy import outcome
+    from deploy import up as all_programs
+    from schemas.settings import read_settings
+
+    with outcome.explained():
+        all_programs.run(read_settings())
+
+
+def _run(name: str, program: "Callable[[Settings, Clock], None]") -> None:
+    from deploy import outcome, stack
+    from schemas import logs
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.settings import read_settings
+
+    with outcome.explained():
+        given = read_settings()
+        logs.configure(service=name, log_format=given.log_format)
+        with stack.servers(given) as settings:
+            stack.bring_up_to_date(given, settings)
+            program(settings, open_clock(ClockSetting.parse(settings.clock), home=settings.home))

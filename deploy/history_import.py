@@ -1,0 +1,54 @@
+"""How does a READINGS file enter the database? Read once to check it all and meet its patients, once to store it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from clinician_api import enrolment
+from ingest import history
+from schemas import database, history_csv
+from schemas.patient import NewPatient
+from schemas.reading import HistoricReading
+
+
+def run(database_url: str, file: Path, *, now: datetime) -> str:
+    """Store `file` in one transaction, with a progress bar on a terminal; returns what was done, in a sentence.
+
+    Raises:
+        BadCsvError: the first bad row; nothing was stored.
+    """
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        since, rows = _patients(_shown(history_csv.read_readings(file), bar, "checking", total=None))
+        people = [NewPatient(patient_id=name, enrolled_at=first) for name, first in sorted(since.items())]
+        with database.connect(database_url) as conn:
+            enrolled = enrolment.enrol(conn, people, now=now)
+            readings = _shown(history_csv.read_readings(file), bar, "storing", total=rows)
+            summary = history.store_history(conn, readings, now=now)
+    return (
+        f"{summary.stored} readings stored, {summary.duplicates} known already, "
+        f"{summary.quarantined} of the stored in quarantine; {enrolled} patients enrolled"
+    )
+
+
+def _patients(readings: Iterator[HistoricReading]) -> tuple[dict[str, datetime], int]:
+    """Each patient's first weighing, and the number of rows."""
+    since: dict[str, datetime] = {}
+    rows = 0
+    for reading in readings:
+        rows += 1
+        known = since.get(reading.patient_id, reading.measured_at)
+        since[reading.patient_id] = min(known, reading.measured_at)
+    return since, rows
+
+
+def _shown(
+    readings: Iterator[HistoricReading], bar: Progress, verb: str, *, total: int | None
+) -> Iterator[HistoricReading]:
+    task = bar.add_task(verb, total=total)
+    for number, reading in enumerate(readings, start=1):
+        if number % 500 == 0:
+            bar.update(task, completed=number)
+        yield reading
