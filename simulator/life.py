@@ -26,14 +26,16 @@ class Fate:
     decompensation: Decompensation | None = None
     certain_days: frozenset[date] = frozenset()  # with a weighing
     absent: tuple[date, date] | None = None  # first and last day without any
+    alone: bool = False  # nothing else decompensates
 
     def spare(self, drawn: Sequence[Decompensation]) -> list[Decompensation]:
         """The drawn events that leave room for the appointed one, and that one."""
         ours = self.decompensation
+        chance = [] if self.alone else list(drawn)
         if ours is None:
-            return list(drawn)
+            return chance
         calm = timedelta(days=physiology.CALM_DAYS)
-        kept = [event for event in drawn if event.treated + calm < ours.onset or ours.treated + calm < event.onset]
+        kept = [event for event in chance if event.treated + calm < ours.onset or ours.treated + calm < event.onset]
         return sorted([*kept, ours], key=lambda event: event.onset)
 
 

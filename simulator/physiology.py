@@ -27,7 +27,9 @@ KIND_SHARES = (0.50, 0.28, 0.22)
 EVENTS_PER_YEAR = 0.3
 CALM_DAYS = 30  # after an event
 LAST_WEEK_DAYS, LAST_WEEK_SHARE = 7, 0.5  # of a slow gain falls into its last week
-RELIEF_DAYS = 3.0  # the fluid left after treatment falls by 1/e in so many days
+RELIEF_DAYS = (
+    5.0  # what is left falls to 1/e in so many: about 1 kg in 3 days (ASCEND-HF: 1.0 kg at 24 h, 2.3 kg by day 10)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
