@@ -49,6 +49,11 @@ class Facts:
     last_weight_at: datetime | None = None
     """Of the newest accepted weight, which may be older than any in `weights`."""
 
+    @property
+    def silent_since(self) -> datetime:
+        """Silence is counted from the enrolment at the earliest: an imported past is nobody's silence."""
+        return max(self.last_weight_at or self.enrolled_at, self.enrolled_at)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -107,7 +112,7 @@ def _is_new(day: DailyWeight, known_until: datetime | None) -> bool:
 
 
 def _silence(facts: Facts, now: datetime) -> Finding:
-    last = facts.last_weight_at or facts.enrolled_at
+    last = facts.silent_since
     due = silence.due_at(last, zone=facts.zone, plan=facts.plan)
     silent = now >= due
     days = silence.whole_days(last, now, zone=facts.zone)
@@ -145,11 +150,19 @@ class Day:
     def at(self) -> datetime:
         return self.daily[-1].measured_at
 
+    @property
+    def above_kg(self) -> float | None:
+        """Above the dry weight, else the baseline."""
+        return cardiauvergne.above_kg(self.weight_kg, dry_kg=self.facts.dry_kg, baseline_kg=self.baseline_kg)
+
+    @property
+    def is_alarm(self) -> bool:
+        return cardiauvergne.is_alarm(self.above_kg, plan=self.facts.plan)
+
     def gain(self) -> Finding:
         """Decompensation: alarm before alert before watch, the evidence of the gravest."""
-        above = cardiauvergne.above_kg(self.weight_kg, dry_kg=self.facts.dry_kg, baseline_kg=self.baseline_kg)
-        if above is not None and cardiauvergne.is_alarm(above, plan=self.facts.plan):
-            return self._finding("decompensation", "alarm", self._alarm_evidence(above))
+        if self.above_kg is not None and self.is_alarm:
+            return self._finding("decompensation", "alarm", self._alarm_evidence(self.above_kg))
         if self._fires(guideline):
             return self._finding("decompensation", "alert", self.evidence(guideline))
         if self._fires(macd):

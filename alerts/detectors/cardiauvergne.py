@@ -1,6 +1,7 @@
 """Is the weight more than 5 kg above the dry weight? Cardi'Auvergne's alarm (clinical.md §1).
 
-Its words: "depuis la sortie d'hospitalisation : prise de poids de plus de 5". Without a dry weight the baseline stands in for it. Not a `Detector`: it judges one weight against a given one.
+Its words: "depuis la sortie d'hospitalisation : prise de poids de plus de 5". Without a dry weight the
+baseline stands in for it. Not a `Detector`: it judges one weight against a given one.
 """
 
 from alerts.detectors.detector import exceeds

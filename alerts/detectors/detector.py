@@ -28,6 +28,8 @@ class Detector(Protocol):
 
     NAME: str
     VERSION: str
+    THRESHOLD: str
+    """The field of `Plan` that holds the threshold."""
 
     def scores(self, days: Days, kg: Kilograms, *, plan: Plan) -> Scores: ...
 

@@ -13,6 +13,7 @@ from schemas.plan import Plan
 
 NAME = "guideline"
 VERSION = "1"
+THRESHOLD = "gain_kg"
 STAND_IN_DAYS = 14
 
 

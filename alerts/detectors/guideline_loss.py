@@ -9,6 +9,7 @@ from schemas.plan import Plan
 
 NAME = "guideline_loss"
 VERSION = "1"
+THRESHOLD = "loss_kg"
 
 
 def scores(days: Days, kg: Kilograms, *, plan: Plan) -> Scores:

@@ -1,9 +1,10 @@
 """Is the recent weight above that of the last weeks? MACD: Zhang 2009, Gyllensten 2016.
 
-EJHF 11:420 and JMIR Med Inform 4:e3. A short moving average minus a long one. The papers' own lengths were not readable to us (clinical.md §2): 5 and 20 days
-are ours, chosen on the logs of noise.md so that 1 kg is crossed about once a person-year. Both averages are exponential
-in time, not in number: a weight after k days enters with 1 - exp(-k / length), and each is divided by the weight it has
-gathered so far, so that neither the first day nor a gap counts for more than it knows.
+EJHF 11:420 and JMIR Med Inform 4:e3. A short moving average minus a long one. The papers' own lengths were not readable
+to us (clinical.md §2): 5 and 20 days are ours, chosen so that 14 public logs of healthy adults (14 person-years) cross
+1 kg 7 times. Both averages are exponential in time, not in number: a weight after k days enters with
+1 - exp(-k / length), and each is divided by the weight it has gathered so far, so that neither the first day nor a gap
+counts for more than it knows.
 """
 
 import math
@@ -16,6 +17,7 @@ from schemas.plan import Plan
 
 NAME = "macd"
 VERSION = "1"
+THRESHOLD = "macd_threshold_kg"
 SHORT_DAYS = 5.0
 LONG_DAYS = 20.0
 

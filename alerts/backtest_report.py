@@ -1,0 +1,99 @@
+"""How is a back-test shown? One table, or one JSON object; sensitivity never without the false alerts it cost."""
+
+from collections import Counter
+from statistics import median
+from typing import Any
+
+from rich.table import Table
+from scipy.stats import binomtest
+
+from alerts.backtest import MATCH, BacktestResult
+
+
+def interval(found: int, events: int) -> tuple[float, float] | None:
+    """The 95 % Wilson interval of a share; None without events."""
+    if not events:
+        return None
+    bounds = binomtest(found, events).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(bounds.low), float(bounds.high)
+
+
+def as_json(result: BacktestResult) -> dict[str, Any]:
+    """The figures under stable names; null where unknown."""
+    kinds = Counter(alert.kind for alert in result.alerts)
+    return {
+        "detector": result.detector,
+        "threshold_kg": round(result.threshold, 4),
+        "budget": result.budget,
+        "budget_met_only_by_never_alerting": result.never_alerts,
+        "patients": result.patients,
+        "patient_years": round(result.patient_years, 4),
+        "readings": result.readings,
+        "doubted": result.doubted,
+        "match_days": MATCH.days,
+        "events": result.events,
+        "events_of_patients_without_readings": result.events_elsewhere,
+        "events_found": result.found if result.events else None,
+        "sensitivity": _rounded(result.sensitivity),
+        "sensitivity_95": [_rounded(bound) for bound in interval(result.found, result.events) or (None, None)],
+        "alerts": result.true_alerts + result.false_alerts,
+        "alerts_per_patient_year": _rate(result, result.true_alerts + result.false_alerts),
+        "false_alerts": result.false_alerts if result.events else None,
+        "false_alerts_per_patient_year": _rounded(result.false_alerts_per_patient_year) if result.events else None,
+        "ppv": _rounded(result.ppv),
+        "median_lead_days": _rounded(median(result.lead_days)) if result.lead_days else None,
+        "weight_loss_alerts": kinds["weight_loss"],
+        "no_transmission_alerts": kinds["no_transmission"],
+    }
+
+
+def as_table(result: BacktestResult) -> Table:
+    """The same for people."""
+    table = Table(title=f"Back-test: {result.detector}, threshold {result.threshold:.3f} kg", show_header=False)
+    alerts = result.true_alerts + result.false_alerts
+    table.add_row("patients", f"{result.patients} ({result.patient_years:.1f} patient-years)")
+    table.add_row("readings", f"{result.readings} accepted, {result.doubted} implausible and left out")
+    if result.events:
+        low, high = interval(result.found, result.events) or (0.0, 0.0)
+        share = f"{result.found} of {result.events} = {result.found / result.events:.0%}"
+        table.add_row(
+            "events found", f"{share} (95 %: {low:.0%} to {high:.0%}), alert at most {MATCH.days} days before"
+        )
+        table.add_row("false alerts", f"{_per_year(result, result.false_alerts)} ({result.false_alerts} of {alerts})")
+        table.add_row("PPV", "no alerts" if result.ppv is None else f"{result.ppv:.1%}")
+        lead = f"{median(result.lead_days):.1f} days (median)" if result.lead_days else "no event found"
+        table.add_row("lead", lead)
+    else:
+        table.add_row("alerts", f"{_per_year(result, alerts)} ({alerts})")
+        table.add_row("events found", "unknown: no decompensation in EVENTS, so no alert can be called true or false")
+    for kind in ("weight_loss", "no_transmission"):
+        count = sum(alert.kind == kind for alert in result.alerts)
+        table.add_row(kind.replace("_", " "), f"{_per_year(result, count)} ({count})")
+    for note in notes(result):
+        table.add_row("note", note)
+    return table
+
+
+def notes(result: BacktestResult) -> list[str]:
+    """What a reader of the figures must know."""
+    said = []
+    if result.never_alerts:
+        said.append(f"a budget of {result.budget:g} can be met on this history only by never alerting")
+    elif result.budget is not None:
+        said.append("the threshold was fitted to this same history: expect more false alerts on the next one")
+    if result.events_elsewhere:
+        said.append(f"{result.events_elsewhere} decompensations of patients without a reading were left out")
+    return said
+
+
+def _per_year(result: BacktestResult, count: int) -> str:
+    rate = _rate(result, count)
+    return "history too short for a rate" if rate is None else f"{rate:.2f} per patient-year"
+
+
+def _rate(result: BacktestResult, count: int) -> float | None:
+    return _rounded(count / result.patient_years) if result.patient_years else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

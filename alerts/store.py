@@ -1,0 +1,320 @@
+"""What do the detectors need from the database, and what do they leave there? The caller owns every transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, TypeVar
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from alerts.assessment import HISTORY, Assessment, Doubted, Facts
+from alerts.baseline import Weight
+from alerts.policy import Action, Episode
+from schemas.alert import Cause, Evidence, Severity
+from schemas.database import Connection
+from schemas.plan import Plan
+
+FUTURE = timedelta(hours=1)
+"""A weight dated further ahead is not used: a scale set to 2030 must not silence the no-transmission alert."""
+
+WATCH_EVERYONE: LiteralString = """
+INSERT INTO watch (patient_id, due_at)
+SELECT patient_id, %(now)s FROM patient
+WHERE NOT EXISTS (SELECT FROM watch WHERE watch.patient_id = patient.patient_id)
+ORDER BY patient_id
+ON CONFLICT DO NOTHING
+"""
+CLAIM: LiteralString = """
+SELECT watch.patient_id, watch.recorded_seen, watch.arrivals_seen < 0 AS first_light,
+       coalesce(latest.arrivals, 0) AS arrivals
+FROM watch LEFT JOIN latest_reading AS latest USING (patient_id)
+WHERE watch.due_at <= %(now)s OR latest.arrivals <> watch.arrivals_seen
+ORDER BY watch.due_at, watch.patient_id
+LIMIT %(limit)s
+FOR UPDATE OF watch SKIP LOCKED
+"""
+PATIENTS: LiteralString = """
+SELECT patient_id, time_zone, enrolled_at,
+       (SELECT settings FROM plan WHERE plan.patient_id = patient.patient_id ORDER BY plan_id DESC LIMIT 1) AS plan,
+       (SELECT weight_kg::float8 FROM dry_weight
+        WHERE dry_weight.patient_id = patient.patient_id AND valid_from <= %(now)s
+        ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1) AS dry_kg,
+       (SELECT max(measured_at) FROM reading
+        WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL
+          AND measured_at <= %(until)s) AS last_weight_at
+FROM patient WHERE patient_id = ANY(%(patient_ids)s)
+"""
+READINGS: LiteralString = """
+SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason
+FROM unnest(%(patient_ids)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, since)
+JOIN reading ON reading.patient_id = wanted.patient_id
+            AND reading.measured_at > wanted.since AND reading.measured_at <= %(until)s
+"""
+LOCK_OPEN_EPISODES: LiteralString = """
+SELECT episode_id FROM episode WHERE patient_id = ANY(%(patient_ids)s) AND closed_at IS NULL
+ORDER BY episode_id FOR UPDATE
+"""
+LATEST_EPISODES: LiteralString = """
+SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, state, last_raised_at, closed_at,
+       evidence,
+       (SELECT kind = 'back_in_band' FROM episode_event AS event WHERE event.episode_id = episode.episode_id
+        ORDER BY event_id DESC LIMIT 1) AS in_band,
+       EXISTS (SELECT FROM episode_event AS event
+               WHERE event.episode_id = episode.episode_id AND kind = 'back_in_band') AS ever_in_band
+FROM episode WHERE patient_id = ANY(%(patient_ids)s)
+ORDER BY patient_id, cause, episode_id DESC
+"""
+RECORD_ASSESSMENT: LiteralString = """
+INSERT INTO assessment (patient_id, at, assessed_at, detector, version, score, threshold)
+VALUES (%(patient_id)s, %(at)s, %(assessed_at)s, %(detector)s, %(version)s, %(score)s, %(threshold)s)
+"""
+OPEN_EPISODE: LiteralString = """
+INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
+VALUES (%(patient_id)s, %(cause)s, %(severity)s, %(now)s, %(now)s, %(evidence)s)
+RETURNING episode_id
+"""
+RAISE_EPISODE: LiteralString = """
+UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s, evidence = %(evidence)s
+WHERE episode_id = %(episode_id)s
+"""
+TOUCH_EPISODE: LiteralString = "UPDATE episode SET state = state WHERE episode_id = %(episode_id)s"
+RECORD_EVENT: LiteralString = """
+INSERT INTO episode_event (episode_id, at, kind, severity, evidence)
+VALUES (%(episode_id)s, %(now)s, %(kind)s, %(severity)s, %(evidence)s)
+RETURNING event_id
+"""
+NOTIFY_USERS: LiteralString = """
+INSERT INTO notification (episode_id, event_id, user_id, created_at, due_at)
+SELECT %(episode_id)s, %(event_id)s, user_id, %(now)s, %(now)s
+FROM app_user WHERE disabled_at IS NULL AND notify_url IS NOT NULL AND role = ANY(%(roles)s)
+"""
+WATCH_ON: LiteralString = """
+UPDATE watch SET arrivals_seen = %(arrivals)s, recorded_seen = coalesce(%(recorded_seen)s, recorded_seen),
+                 due_at = %(due_at)s
+WHERE patient_id = %(patient_id)s
+"""
+POSTPONE: LiteralString = """
+UPDATE watch SET arrivals_seen = greatest(arrivals_seen, %(arrivals)s), due_at = %(due_at)s
+WHERE patient_id = %(patient_id)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A patient whose row of `watch` is locked by this transaction."""
+
+    patient_id: str
+    arrivals: int
+    recorded_seen: datetime | None
+    first_light: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientRow:
+    """A patient as stored; nothing is checked yet, so that one bad row can be one patient's problem."""
+
+    patient_id: str
+    time_zone: str
+    enrolled_at: datetime
+    plan: dict[str, Any] | None
+    dry_kg: float | None
+    last_weight_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingRow:
+    patient_id: str
+    measured_at: datetime
+    weight_kg: float
+    recorded_at: datetime
+    quarantine_reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeRow:
+    patient_id: str
+    episode_id: int
+    cause: Cause
+    severity: Severity
+    state: str
+    last_raised_at: datetime
+    closed_at: datetime | None
+    evidence: dict[str, Any]
+    in_band: bool
+    ever_in_band: bool
+
+
+Row = TypeVar("Row", ReadingRow, EpisodeRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """All that is stored about one claimed patient."""
+
+    patient: PatientRow
+    readings: Sequence[ReadingRow]
+    episodes: Sequence[EpisodeRow]
+
+    def facts(self) -> Facts:
+        """As the detectors take it.
+
+        Raises:
+            ValueError: a stored plan or zone is not one.
+        """
+        accepted = [row for row in self.readings if row.quarantine_reason is None]
+        return Facts(
+            plan=Plan.model_validate(self.patient.plan or {}),
+            zone=ZoneInfo(self.patient.time_zone),
+            enrolled_at=self.patient.enrolled_at,
+            dry_kg=self.patient.dry_kg,
+            weights=[
+                Weight(measured_at=row.measured_at, weight_kg=row.weight_kg, recorded_at=row.recorded_at)
+                for row in accepted
+            ],
+            doubted=[
+                Doubted(measured_at=row.measured_at, weight_kg=row.weight_kg, reason=row.quarantine_reason)
+                for row in self.readings
+                if row.quarantine_reason is not None
+            ],
+            last_weight_at=self.patient.last_weight_at,
+        )
+
+    def latest(self) -> list[Episode]:
+        """The latest episode of each cause."""
+        return [
+            Episode(
+                episode_id=row.episode_id,
+                cause=row.cause,
+                severity=row.severity,
+                state=row.state,  # type: ignore[arg-type]  # the table's CHECK
+                last_raised_at=row.last_raised_at,
+                closed_at=row.closed_at,
+                evidence=Evidence.model_validate(row.evidence),
+                in_band=row.in_band,
+                ever_in_band=row.ever_in_band,
+            )
+            for row in self.episodes
+        ]
+
+    @property
+    def recorded_until(self) -> datetime | None:
+        return max((row.recorded_at for row in self.readings), default=None)
+
+
+def watch_everyone(conn: Connection, *, now: datetime) -> None:
+    """Begin to watch each patient who is not watched yet."""
+    conn.execute(WATCH_EVERYONE, {"now": now})
+
+
+def claim(conn: Connection, *, now: datetime, limit: int) -> list[Claimed]:
+    """Patients with new readings or whose hour has come, locked until the transaction ends; others' are skipped."""
+    with conn.cursor(row_factory=class_row(Claimed)) as cursor:
+        return cursor.execute(CLAIM, {"now": now, "limit": limit}).fetchall()
+
+
+def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:
+    """What is known of the claimed patients, in four queries; their open episodes stay locked against a close."""
+    patient_ids = [patient.patient_id for patient in claimed]
+    until = now + FUTURE
+    with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
+        wanted = {"patient_ids": patient_ids, "now": now, "until": until}
+        patients = cursor.execute(PATIENTS, wanted).fetchall()
+    readings = _readings(conn, patients, until=until)
+    conn.execute(LOCK_OPEN_EPISODES, {"patient_ids": patient_ids})
+    with conn.cursor(row_factory=class_row(EpisodeRow)) as cursor:
+        episodes = _grouped(cursor.execute(LATEST_EPISODES, {"patient_ids": patient_ids}))
+    return {
+        patient.patient_id: Record(
+            patient=patient,
+            readings=readings.get(patient.patient_id, []),
+            episodes=episodes.get(patient.patient_id, []),
+        )
+        for patient in patients
+    }
+
+
+def _readings(conn: Connection, patients: Sequence[PatientRow], *, until: datetime) -> dict[str, list[ReadingRow]]:
+    """Back to HISTORY before each patient's newest weight: an imported history may end long ago."""
+    since = [(patient.last_weight_at or until) - HISTORY for patient in patients]
+    wanted = {"patient_ids": [patient.patient_id for patient in patients], "since": since, "until": until}
+    with conn.cursor(row_factory=class_row(ReadingRow)) as cursor:
+        return _grouped(cursor.execute(READINGS, wanted))
+
+
+def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.patient_id, []).append(row)
+    return groups
+
+
+def record_assessments(conn: Connection, assessments: dict[str, Assessment], *, now: datetime) -> None:
+    """Keep the scores, so that a clinician can see what was computed when nothing was raised."""
+    with conn.cursor() as cursor:
+        cursor.executemany(
+            RECORD_ASSESSMENT,
+            [
+                {
+                    "patient_id": patient_id,
+                    "at": verdict.at,
+                    "assessed_at": now,
+                    "detector": verdict.detector,
+                    "version": verdict.version,
+                    "score": verdict.score,
+                    "threshold": verdict.threshold,
+                }
+                for patient_id, assessment in assessments.items()
+                for verdict in assessment.verdicts
+            ],
+        )
+
+
+def act(conn: Connection, action: Action, *, patient_id: str, now: datetime) -> int:
+    """Write the action's episode, event and notifications; returns how many people will be told."""
+    values: dict[str, object] = {
+        "patient_id": patient_id,
+        "episode_id": action.episode_id,
+        "cause": action.finding.cause,
+        "kind": action.kind,
+        "severity": action.severity,
+        "evidence": Jsonb(action.finding.evidence.model_dump(mode="json")),
+        "roles": ["nurse", "cardiologist"] if action.severity == "alarm" else ["nurse"],
+        "now": now,
+    }
+    if action.kind == "raised":
+        values["episode_id"] = _only_value(conn.execute(OPEN_EPISODE, values).fetchone())
+    elif action.kind == "back_in_band":
+        conn.execute(TOUCH_EPISODE, values)  # its trigger tells the screens
+    else:
+        conn.execute(RAISE_EPISODE, values)
+    values["event_id"] = _only_value(conn.execute(RECORD_EVENT, values).fetchone())
+    return conn.execute(NOTIFY_USERS, values).rowcount if action.pages else 0
+
+
+def _only_value(row: tuple[object, ...] | None) -> object:
+    assert row is not None
+    return row[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Next:
+    """Up to where a patient has been assessed, and when to look again at the latest."""
+
+    patient_id: str
+    arrivals: int
+    recorded_seen: datetime | None
+    due_at: datetime
+
+
+def watch_on(conn: Connection, patients: Iterable[Next]) -> None:
+    """Release the claimed patients until their next reading or `due_at`."""
+    with conn.cursor() as cursor:
+        cursor.executemany(WATCH_ON, [vars(patient) for patient in patients])
+
+
+def postpone(conn: Connection, patients: Iterable[Next]) -> None:
+    """Leave the patients unassessed until `due_at`, so that they do not stop the others."""
+    with conn.cursor() as cursor:
+        cursor.executemany(POSTPONE, [vars(patient) for patient in patients])

@@ -1,0 +1,199 @@
+"""How do detectors, policy and outbox become a program? Loops that no patient, no gateway and no outage ends."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+import psycopg
+import structlog
+from psycopg_pool import ConnectionPool
+
+from alerts import assessment, policy, sender, store
+from alerts.assessment import Assessment
+from alerts.detectors import silence
+from schemas import database
+from schemas.clock import Clock
+from schemas.database import Connection
+from schemas.settings import Settings
+
+log = structlog.get_logger()
+
+AT_ONCE = 100
+POLL_SECONDS = 1.0
+BEAT_SECONDS = 2.0
+POSTPONED_SECONDS = 300
+"""Real seconds until a patient whose assessment failed is tried again."""
+SILENT_AGAIN = timedelta(days=1)
+"""While someone is silent, look daily: a closed episode may be due again."""
+
+
+def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
+    """Assess and send until `stop` is set, whatever happens to the database in between."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    with database.open_pool(url, service="alerts", max_size=sender.LANES + 2) as pool:
+        work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
+        threads = [
+            threading.Thread(target=work.keep_up, args=(name, loop), name=name)
+            for name, loop in (("heartbeat", work.beat), ("send", work.send), ("assess", work.assess))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+
+@dataclass(kw_only=True)
+class Worker:
+    """The loops of one process; any number of processes share the work."""
+
+    url: str
+    pool: ConnectionPool[Connection]
+    clock: Clock
+    stop: threading.Event
+    screens_url: str
+    postponed: set[str] = field(default_factory=set)
+    """Patients whose last assessment failed here."""
+
+    def keep_up(self, name: str, loop: Callable[[], None]) -> None:
+        """Run `loop`; after an outage of the database again, waiting 0.2 s to 10 s in between."""
+        failures = 0
+        while not self.stop.is_set():
+            began = time.monotonic()
+            try:
+                loop()
+            except Exception as error:  # noqa: BLE001 a watch that ends because of one error watches nobody
+                failures = 1 if time.monotonic() - began > 30 else failures + 1
+                log.warning("interrupted", loop=name, problem=type(error).__name__, failures=failures)
+                self.stop.wait(min(10.0, 0.1 * 2.0 ** min(failures, 7)) * random.uniform(0.75, 1.25))  # noqa: S311
+
+    def beat(self) -> None:
+        """Say every 2 s that we live, and who cannot be assessed."""
+        with database.connect(self.url, service="alerts", autocommit=True) as conn:
+            while True:
+                count = len(self.postponed)
+                detail = f"{count} patients could not be assessed; see the log" if count else "ok"
+                database.beat(conn, service="alerts", detail=detail)
+                if self.stop.wait(BEAT_SECONDS):
+                    return
+
+    def send(self) -> None:
+        """Send what is due whenever something is written, and each second."""
+        lanes = sender.Sender(pool=self.pool, clock=self.clock, stop=self.stop, screens_url=self.screens_url)
+        try:
+            with self._listen("vigie_notification") as conn:
+                while not self.stop.is_set():
+                    lanes.send_due()
+                    _wait(conn)
+        finally:
+            lanes.close()
+
+    def assess(self) -> None:
+        """Assess whenever a reading is committed, and each second whoever is due."""
+        with self._listen("vigie_reading") as conn:
+            while not self.stop.is_set():
+                self.assess_due()
+                _wait(conn)
+
+    def assess_due(self) -> None:
+        """Assess everyone with new readings or a passed hour, a hundred in a transaction."""
+        with self.pool.connection() as conn:
+            store.watch_everyone(conn, now=self.clock.now())
+        while not self.stop.is_set():
+            with self.pool.connection() as conn:
+                if self._assess_some(conn) < AT_ONCE:
+                    return
+
+    def _assess_some(self, conn: Connection) -> int:
+        began = time.monotonic()
+        now = self.clock.now()
+        claimed = store.claim(conn, now=now, limit=AT_ONCE)
+        if not claimed:
+            return 0
+        batch = Batch(conn=conn, now=now, retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate))
+        records = store.read(conn, claimed, now=now)
+        for patient in claimed:
+            batch.take(patient, records)
+        batch.write()
+        self.postponed.difference_update(patient.patient_id for patient in claimed)
+        self.postponed.update(batch.failed)
+        log.info(
+            "assessed",
+            patients=len(claimed),
+            failed=len(batch.failed),
+            actions=batch.actions,
+            notifications=batch.notifications,
+            seconds=round(time.monotonic() - began, 3),
+        )
+        return len(claimed)
+
+    def _listen(self, channel: Literal["vigie_reading", "vigie_notification"]) -> AbstractContextManager[Connection]:
+        conn = database.connect(self.url, service="alerts", autocommit=True)
+        conn.execute(f"LISTEN {channel}")
+        return conn
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """Claimed patients, one transaction: what was decided for each, and who failed."""
+
+    conn: Connection
+    now: datetime
+    retry_at: datetime
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    nexts: list[store.Next] = field(default_factory=list)
+    failed: dict[str, store.Next] = field(default_factory=dict)
+    actions: int = 0
+    notifications: int = 0
+
+    def take(self, patient: store.Claimed, records: dict[str, store.Record]) -> None:
+        """Assess one patient and write what follows; if that fails, postpone this one alone."""
+        try:
+            self._take(patient, records[patient.patient_id])
+        except psycopg.OperationalError:
+            raise  # the database went away: nobody's fault in particular
+        except Exception as error:  # noqa: BLE001 one poisoned patient never stops the others
+            log.error(  # noqa: TRY400 the traceback would hold the patient's data
+                "patient_postponed", patient_id=patient.patient_id, problem=type(error).__name__
+            )
+            self.failed[patient.patient_id] = store.Next(
+                patient_id=patient.patient_id, arrivals=patient.arrivals, recorded_seen=None, due_at=self.retry_at
+            )
+
+    def _take(self, patient: store.Claimed, record: store.Record) -> None:
+        facts = record.facts()
+        found = assessment.assess(facts, now=self.now, known_until=patient.recorded_seen)
+        actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
+        with self.conn.transaction() if actions else nullcontext():
+            told = [store.act(self.conn, action, patient_id=patient.patient_id, now=self.now) for action in actions]
+        self.notifications += sum(told)
+        self.actions += len(actions)
+        self.assessments[patient.patient_id] = found
+        self.nexts.append(
+            store.Next(
+                patient_id=patient.patient_id,
+                arrivals=patient.arrivals,
+                recorded_seen=record.recorded_until,
+                due_at=self._look_again(facts),
+            )
+        )
+
+    def _look_again(self, facts: assessment.Facts) -> datetime:
+        due_at = silence.due_at(facts.silent_since, zone=facts.zone, plan=facts.plan)
+        return due_at if due_at > self.now else self.now + SILENT_AGAIN
+
+    def write(self) -> None:
+        store.record_assessments(self.conn, self.assessments, now=self.now)
+        store.watch_on(self.conn, self.nexts)
+        store.postpone(self.conn, self.failed.values())
+
+
+def _wait(conn: Connection) -> None:
+    """Until the database announces something, at most a second."""
+    for _ in conn.notifies(timeout=POLL_SECONDS, stop_after=1):
+        pass
