@@ -40,9 +40,15 @@ def for_dashboard(settings: Settings) -> int:
     Raises:
         PortTakenError: it was asked for, and is held by somebody else.
     """
-    asked = "api_port" in settings.model_fields_set
-    if settings.api_port and (asked or is_free(settings.api_host, settings.api_port)):
+    if "api_port" in settings.model_fields_set and settings.api_port:
         bind(settings.api_host, settings.api_port).close()
+        return settings.api_port
+    return preferred(settings)
+
+
+def preferred(settings: Settings) -> int:
+    """The dashboard's port if it is free, else another, saying why."""
+    if settings.api_port and is_free(settings.api_host, settings.api_port):
         return settings.api_port
     with bind(settings.api_host, 0) as free:
         port: int = free.getsockname()[1]

@@ -39,6 +39,7 @@ def api(settings: Settings, clock: Clock) -> None:
         PortTakenError: somebody else listens there.
     """
     import uvicorn
+
     from clinician_api.app import create_app
 
     port = ports.for_dashboard(settings)

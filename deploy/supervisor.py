@@ -4,6 +4,8 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +22,16 @@ log = structlog.get_logger()
 
 
 class Child:
-    """One `vigie` command as a process of ours, in a session of its own: Ctrl-C on the terminal reaches only us."""
+    """One `vigie` command as a process of ours, in a session of its own: Ctrl-C on the terminal reaches only us.
 
-    def __init__(self, name: str, arguments: list[str], settings: Settings) -> None:
+    What it says goes to `log`, else to where we write ourselves.
+    """
+
+    def __init__(self, name: str, arguments: list[str], settings: Settings, *, log: Path | None = None) -> None:
         self.name = name
         self._arguments = arguments
         self._settings = settings
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._pause_seconds = 0.0
@@ -34,12 +40,15 @@ class Child:
     def start(self) -> None:
         """Start it. From the main thread: the kernel interrupts it when that ends (see `unprivileged`)."""
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            [*unprivileged.command_prefix(None), sys.executable, "-m", "deploy.cli", *self._arguments],
-            env=environment(self._settings),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with self._log.open("ab") if self._log else nullcontext() as output:
+            self._process = subprocess.Popen(
+                [*unprivileged.command_prefix(None), sys.executable, "-m", "deploy.cli", *self._arguments],
+                env=environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     def look_after(self) -> None:
         """Start it again if it died, at once the first time, then more and more slowly."""
@@ -95,6 +104,6 @@ class Supervisor:
                 child.look_after()
 
 
-def services(settings: Settings) -> list[Child]:
+def services(settings: Settings, *, log: Path | None = None) -> list[Child]:
     """Ingest, alerts and the web application, with these settings."""
-    return [Child(name, [name], settings) for name in ("ingest", "alerts", "api")]
+    return [Child(name, [name], settings, log=log) for name in ("ingest", "alerts", "api")]

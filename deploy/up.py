@@ -24,21 +24,21 @@ def run(given: Settings) -> None:
         PortTakenError: `VIGIE_API_PORT` is held by somebody else.
         psycopg.Error, BrokerError, PostgresError, MigrationError: it could not start.
     """
-    with running_servers(given) as settings:
+    with running_servers(given, port=ports.for_dashboard(given)) as settings:
         clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
         ready = for_children(settings, clock)
         run_programs(services(ready), ready, announce=f"Vigie answers on {ready.screens_url}")
 
 
 @contextmanager
-def running_servers(given: Settings) -> Iterator[Settings]:
-    """Database, migrated, broker, and the web application's port; all three then stand in the settings."""
+def running_servers(given: Settings, *, port: int) -> Iterator[Settings]:
+    """Database, migrated, and broker; both then stand in the settings, and the web application's port."""
     logs.configure(service="up", log_format=given.log_format)
     with stack.servers(given) as settings:
         with database.connect(stack.url(settings)) as conn:
             for name in migrate.migrate(conn):
                 print(f"migrated: {name}", flush=True)
-        yield settings.model_copy(update={"api_port": ports.for_dashboard(given)})
+        yield settings.model_copy(update={"api_port": port})
 
 
 def for_children(settings: Settings, clock: Clock) -> Settings:

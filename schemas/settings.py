@@ -66,7 +66,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,
     }
-    return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}
+    return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}  # noqa: TID251 the one place
 
 
 class BadSettingsError(Exception):

@@ -40,3 +40,40 @@ def export(readings: Annotated[Path, typer.Argument(metavar="READINGS.csv")]) ->
         database.connect(stack.url(settings)) as conn,
     ):
         print(f"{history.export_csv(conn, readings)} readings written to {readings}")
+
+
+@app.command()
+def backtest(
+    readings: Readings,
+    events: Annotated[Path | None, typer.Option(metavar="EVENTS.csv", help="what really happened")] = None,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than the first of the list")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="false alerts per patient-year: sets the threshold")
+    ] = None,
+    alerts: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write what would have been raised")] = None,
+    scores: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write the risk at every reading")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the report as one JSON object")] = False,  # noqa: FBT002 a switch
+) -> None:
+    """Run a detector over a history, as if each reading had just come in; needs no database.
+
+    vigie backtest readings.csv --events events.csv --budget 2
+    """
+    from alerts import backtest_command
+    from alerts.backtest import BudgetError
+    from deploy import outcome
+
+    with outcome.explained():
+        try:
+            backtest_command.backtest(
+                readings,
+                events_path=events,
+                detector=detector,
+                budget=budget,
+                alerts_out=alerts,
+                scores_out=scores,
+                as_json=as_json,
+            )
+        except backtest_command.UnknownDetectorError as error:
+            raise typer.BadParameter(str(error), param_hint="--detector") from None
+        except BudgetError as error:
+            raise outcome.CommandError(str(error)) from None
