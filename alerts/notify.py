@@ -29,10 +29,13 @@ class DeliveryError(Exception):
 
 def gateway(url: str) -> str:
     """Scheme and host of an address, without its secrets: what fails together."""
-    scheme, _, rest = url.partition("://")
-    place = rest.split("?", 1)[0].split("/", 1)[0].rpartition("@")[2]
-    # Many apprise addresses keep a token where the host would be: only mail has a host worth naming.
-    return f"{scheme.lower()}://{place.lower()}" if scheme.lower() in MAIL_SCHEMES else f"{scheme.lower()}://"
+    scheme, _, rest = url.lower().partition("://")
+    credentials, at, place = rest.split("?", 1)[0].rpartition("@")
+    # Many apprise addresses keep a token where the host would be: only mail has a host worth naming. A slash before
+    # the @ is a password that was not quoted.
+    if scheme not in MAIL_SCHEMES or (at and "/" in credentials):
+        return f"{scheme}://"
+    return f"{scheme}://{place.split('/', 1)[0]}"
 
 
 def send(notice: Notice, *, url: str) -> None:

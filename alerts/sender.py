@@ -87,7 +87,7 @@ class Sender:
             if error is None:
                 outbox.delivered(conn, leased, now=now, detail=notify.gateway(leased.notify_url))
             else:
-                due_at = now + self._span(_retry_seconds(leased.attempts, permanent=error.permanent))
+                due_at = now + self._span(retry_seconds(leased.attempts, permanent=error.permanent))
                 outbox.failed(conn, leased, now=now, due_at=due_at, detail=str(error))
         log.info(
             "notification",
@@ -113,7 +113,7 @@ class Sender:
         return timedelta(seconds=real_seconds * self.clock.rate)
 
 
-def _retry_seconds(attempts: int, *, permanent: bool) -> float:
+def retry_seconds(attempts: int, *, permanent: bool) -> float:
     """5 s, doubled with each attempt up to 15 minutes, for ever; jittered, so that 800 do not knock at once."""
     if permanent:
         return PERMANENT_RETRY_SECONDS

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from alerts import messages
 from alerts.messages import Notice
-from schemas.alert import SEVERITIES
+from schemas.alert import SEVERITIES, Severity
 
 GSM_7 = set(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -34,7 +34,7 @@ def test_silence_is_counted_in_whole_days() -> None:
 @pytest.mark.parametrize("language", ["fr", "en"])
 @given(number=st.integers(1, 10**9), severity=st.sampled_from(SEVERITIES), host=st.integers(1, 70))
 def test_an_sms_is_one_gsm_7_message_with_its_link(
-    language: messages.Language, number: int, severity: messages.Severity, host: int
+    language: messages.Language, number: int, severity: Severity, host: int
 ) -> None:
     link = f"https://{'v' * host}/episodes/123456"
     notice = Notice(number=number, severity=severity, link=link, language=language)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alerts import policy
 from alerts.assessment import Assessment, Finding
 from alerts.policy import Action, Episode
-from schemas.alert import Cause, Evidence, Severity
+from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -72,7 +72,7 @@ def decide(*findings: Finding, latest: Episode | None = None, first_light: bool 
 
 
 def summary(action: Action | None) -> tuple[str, str, bool] | None:
-    return action and (action.kind, action.severity, action.pages)
+    return (action.kind, action.severity, action.pages) if action else None
 
 
 ALERT = found("alert")
@@ -180,9 +180,9 @@ def test_severity_never_falls_and_nothing_is_missed_after_72_hours(
             overdue = before is not None and before.closed_at is not None and now - before.closed_at >= policy.MERGE
             assert latest.closed_at is None or not overdue
             if latest.closed_at is None:
-                assert policy.SEVERITIES.index(latest.severity) >= policy.SEVERITIES.index(severity)
+                assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(severity)
         if before and latest and before.episode_id == latest.episode_id:
-            assert policy.SEVERITIES.index(latest.severity) >= policy.SEVERITIES.index(before.severity)
+            assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(before.severity)
         if closes and latest and latest.closed_at is None:
             latest = replace(latest, closed_at=now, state="closed")
 
