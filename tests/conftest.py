@@ -3,4 +3,5 @@
 pytest_plugins = [
     "tests.fixtures.commands",
     "tests.fixtures.servers",
+    "tests.fixtures.timescale",
 ]
