@@ -80,6 +80,14 @@ class EmbeddedPostgres:
             raise
         return self.url
 
+    def is_running(self) -> bool:
+        """Whether a program owns a server here that answers."""
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def stop(self) -> None:
         """End the server if this object started it: clients are disconnected, a checkpoint is written."""
         if self.process and self.process.poll() is None:
