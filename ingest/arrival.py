@@ -1,0 +1,82 @@
+"""What came, from which scale, and when? Messages from the wire taken apart into what each says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from ingest.adapters import native
+from ingest.claim import Condition, Refusal, Said
+from schemas.topics import Topic
+
+BAD_TOPIC = "topic: site and device must be 1 to 64 letters, digits, or . _ : -"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """A message as the broker gave it; `may_have_waited`: perhaps it lay in the broker before `received_at`."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+    may_have_waited: bool = False
+    retained: bool = False
+
+
+class Scale(NamedTuple):
+    """A scale, by the two levels of its topic: the broker answers for who may publish there, not the payload."""
+
+    site: str
+    device_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """One thing that a message says; `scale` is None if the topic is not one of ours."""
+
+    topic: str
+    scale: Scale | None
+    received_at: datetime
+    may_have_waited: bool
+    said: Said
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """What a message tells about its scale; a retained one, or a last will, is no sign of life."""
+
+    scale: Scale
+    at: datetime
+    alive: bool
+    condition: Condition
+
+
+def arrivals(message: Message) -> Iterator[Arrival]:
+    """What a message on a reading topic says. A retained one is only late: its seq tells whether it is known."""
+    topic = Topic.parse(message.topic)
+    for said in native.decode(message.payload):
+        yield Arrival(
+            topic=message.topic,
+            scale=Scale(topic.site, topic.device_id) if topic else None,
+            received_at=message.received_at,
+            may_have_waited=message.may_have_waited or message.retained,
+            said=said if topic else Refusal(seq=said.seq, reason=BAD_TOPIC, raw=message.payload),
+        )
+
+
+def sighting(message: Message) -> Sighting | None:
+    """What a message on a status topic says, or None if that is nothing."""
+    topic = Topic.parse(message.topic)
+    condition = native.decode_status(message.payload)
+    if topic is None or condition is None:
+        return None
+    return Sighting(
+        scale=Scale(topic.site, topic.device_id),
+        at=message.received_at,
+        alive=bool(condition.online) and not message.retained,
+        condition=condition,
+    )
+
+
+def is_status(message: Message) -> bool:
+    return message.topic.endswith("/status")

@@ -1,0 +1,123 @@
+"""What did this person weigh before? As much as a judgement of plausibility looks at, and no more.
+
+A person is a patient, or, for a scale on loan to nobody, whoever stands on that scale.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from ingest.arrival import Scale
+from ingest.quality import Earlier
+from schemas.database import Connection
+from schemas.plausibility import Weighed
+
+Person = str | Scale
+"""A patient_id, or a scale that nobody has."""
+
+# Within the span all; before it the last accepted weight, and the last doubted one that could still be confirmed
+# (schemas.plausibility.AGREEMENT_DAYS).
+WEIGHTS_OF_PATIENTS: LiteralString = """
+SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg, doubted
+FROM unnest(%(patients)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     AS asked (patient_id, since, until),
+LATERAL (
+    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
+     WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
+       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+    UNION ALL
+    (SELECT measured_at, weight_kg, false FROM reading
+     WHERE reading.patient_id = asked.patient_id AND measured_at < since AND quarantine_reason IS NULL
+     ORDER BY measured_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT measured_at, weight_kg, true FROM reading
+     WHERE reading.patient_id = asked.patient_id AND measured_at < since AND measured_at >= since - INTERVAL '14 days'
+       AND quarantine_reason = 'implausible_jump'
+     ORDER BY measured_at DESC LIMIT 1)
+) AS known
+"""
+WEIGHTS_ON_SCALES: LiteralString = """
+SELECT NULL AS patient_id, asked.site, asked.device_id, measured_at, weight_kg, doubted
+FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     AS asked (site, device_id, since, until),
+LATERAL (
+    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+       AND measured_at BETWEEN since AND until
+       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+    UNION ALL
+    (SELECT measured_at, weight_kg, false FROM reading
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+       AND measured_at < since AND quarantine_reason IS NULL
+     ORDER BY measured_at DESC LIMIT 1)
+    UNION ALL
+    (SELECT measured_at, weight_kg, true FROM reading
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+       AND measured_at < since AND measured_at >= since - INTERVAL '14 days' AND quarantine_reason = 'implausible_jump'
+     ORDER BY measured_at DESC LIMIT 1)
+) AS known
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Known:
+    patient_id: str | None
+    site: str | None
+    device_id: str | None
+    measured_at: datetime
+    weight_kg: Decimal
+    doubted: bool
+
+
+def earlier_weights(conn: Connection, times: Iterable[tuple[Person, datetime]]) -> Mapping[Person, Earlier]:
+    """What is known of each person for judging weights measured at these times; nothing for one never seen."""
+    spans = _spans(times)
+    found: defaultdict[Person, Earlier] = defaultdict(Earlier)
+    for known in (*_of_patients(conn, spans), *_on_scales(conn, spans)):
+        person = known.patient_id or Scale(known.site or "", known.device_id or "")
+        found[person].add(
+            Weighed(measured_at=known.measured_at, weight_kg=float(known.weight_kg), doubted=known.doubted)
+        )
+    return found
+
+
+def _spans(times: Iterable[tuple[Person, datetime]]) -> dict[Person, tuple[datetime, datetime]]:
+    spans: dict[Person, tuple[datetime, datetime]] = {}
+    for person, at in times:
+        since, until = spans.get(person, (at, at))
+        spans[person] = (min(since, at), max(until, at))
+    return spans
+
+
+def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
+    asked = [(person, *span) for person, span in spans.items() if isinstance(person, str)]
+    with conn.cursor(row_factory=class_row(_Known)) as cursor:
+        cursor.execute(
+            WEIGHTS_OF_PATIENTS,
+            {
+                "patients": [person for person, _, _ in asked],
+                "since": [since for _, since, _ in asked],
+                "until": [until for _, _, until in asked],
+            },
+        )
+        return cursor.fetchall()
+
+
+def _on_scales(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
+    asked = [(person, *span) for person, span in spans.items() if isinstance(person, Scale)]
+    with conn.cursor(row_factory=class_row(_Known)) as cursor:
+        cursor.execute(
+            WEIGHTS_ON_SCALES,
+            {
+                "sites": [scale.site for scale, _, _ in asked],
+                "device_ids": [scale.device_id for scale, _, _ in asked],
+                "since": [since for _, since, _ in asked],
+                "until": [until for _, _, until in asked],
+            },
+        )
+        return cursor.fetchall()

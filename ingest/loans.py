@@ -1,0 +1,51 @@
+"""Who had a scale at home, and when?"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from ingest.arrival import Scale
+from schemas.database import Connection
+
+LOANS: LiteralString = """
+SELECT site, device_id, patient_id, lent_at, returned_at
+FROM device_loan
+JOIN unnest(%(sites)s::text[], %(device_ids)s::text[]) AS asked (site, device_id) USING (site, device_id)
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loan:
+    site: str
+    device_id: str
+    patient_id: str
+    lent_at: datetime
+    returned_at: datetime | None
+
+
+class Borrowers:
+    """The loans of some scales."""
+
+    def __init__(self, loans: Collection[Loan]) -> None:
+        self._loans = defaultdict(list)
+        for loan in loans:
+            self._loans[Scale(loan.site, loan.device_id)].append(loan)
+
+    def of(self, scale: Scale, *, at: datetime) -> str | None:
+        """The patient who had the scale then; None: nobody, or a scale nobody knows."""
+        for loan in self._loans.get(scale, ()):
+            if loan.lent_at <= at and (loan.returned_at is None or at < loan.returned_at):
+                return loan.patient_id
+        return None
+
+
+def borrowers(conn: Connection, scales: Collection[Scale]) -> Borrowers:
+    """Who had these scales, now and before."""
+    asked = sorted(set(scales))
+    with conn.cursor(row_factory=class_row(Loan)) as cursor:
+        cursor.execute(LOANS, {"sites": [s.site for s in asked], "device_ids": [s.device_id for s in asked]})
+        return Borrowers(cursor.fetchall())

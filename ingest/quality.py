@@ -1,0 +1,94 @@
+"""Can this weighing be believed, and when was it really? Clocks and plausibility.
+
+A scale's clock error shows when it sends: `sent_at` against the arrival. Ahead is certain, nothing arrives before it is
+sent. Behind is the clock's fault too, unless the message may have waited in the broker.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from ingest.claim import Claim
+from schemas import plausibility
+from schemas.plausibility import Weighed
+
+TOLERANCE = timedelta(seconds=120)  # of the machine's time: what a connection and a busy broker may take
+FUTURE = timedelta(minutes=10)
+FIRST_CREDIBLE = datetime(2015, 1, 1, tzinfo=UTC)  # clocks that were never set show 1970 or 2000 (payloads.md §15)
+
+TimeDoubt = Literal["measured_in_the_future", "clock_not_set"]
+Doubt = TimeDoubt | plausibility.Doubt
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """The time of the body, in true time; `clock_error` was subtracted from the claim, None if nobody knows it."""
+
+    measured_at: datetime
+    clock_error: timedelta | None
+
+
+def timing(claim: Claim, *, received_at: datetime, may_have_waited: bool, rate: float) -> Timing:
+    """When the weighing was; `rate` is how fast our clock runs, for transport takes the machine's time."""
+    if claim.sent_at is None:
+        return Timing(measured_at=claim.measured_at, clock_error=None)
+    ahead = claim.sent_at - received_at
+    if abs(ahead) <= TOLERANCE * max(1.0, rate):
+        return Timing(measured_at=claim.measured_at, clock_error=timedelta())
+    if ahead < timedelta() and may_have_waited:
+        return Timing(measured_at=claim.measured_at, clock_error=None)
+    try:
+        return Timing(measured_at=claim.measured_at - ahead, clock_error=ahead)
+    except OverflowError:
+        return Timing(measured_at=claim.measured_at, clock_error=None)
+
+
+def doubt_of_time(measured_at: datetime, *, received_at: datetime, rate: float) -> TimeDoubt | None:
+    """Why this time cannot be right, or None. A late reading is right: scales store and forward."""
+    if measured_at < FIRST_CREDIBLE:
+        return "clock_not_set"
+    return "measured_in_the_future" if lies_ahead(measured_at, now=received_at, rate=rate) else None
+
+
+def lies_ahead(measured_at: datetime, *, now: datetime, rate: float = 1.0) -> bool:
+    """Whether this time has not come yet, with some minutes for clocks that disagree."""
+    return measured_at > now + FUTURE * max(1.0, rate)
+
+
+@dataclass(kw_only=True)
+class Earlier:
+    """One person's known weights, kept in order so that a long backlog is judged in n log n."""
+
+    _accepted: list[Weighed] = field(default_factory=list)
+    _doubted: list[Weighed] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, known: Iterable[Weighed]) -> "Earlier":
+        earlier = cls()
+        for weighed in known:
+            earlier.add(weighed)
+        return earlier
+
+    def add(self, weighed: Weighed) -> None:
+        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=_measured_at)
+
+    def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
+        """Why this weight should wait, or None; what is judged is known to the next judgement."""
+        doubt = plausibility.doubt(weight_kg, measured_at, before=self._last_before(measured_at))
+        if doubt != "implausible_weight":  # no person's: it neither confirms nor contradicts anyone
+            self.add(Weighed(measured_at=measured_at, weight_kg=weight_kg, doubted=doubt is not None))
+        return doubt
+
+    def _last_before(self, measured_at: datetime) -> list[Weighed]:
+        """All that `plausibility.doubt` looks at: the last accepted weight and the last doubted one."""
+        last = []
+        for weights in (self._accepted, self._doubted):
+            place = bisect_left(weights, measured_at, key=_measured_at)
+            last += weights[place - 1 : place] if place else []
+        return last
+
+
+def _measured_at(weighed: Weighed) -> datetime:
+    return weighed.measured_at

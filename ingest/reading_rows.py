@@ -1,0 +1,126 @@
+"""How do judged weighings become rows? One COPY into a temporary table, then inserts that pass over what is known.
+
+Order of locks, the same in every transaction, each table's rows sorted: receipt, reading, latest_reading. So two
+workers with overlapping batches wait for one another and never deadlock.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal, LiteralString
+
+from psycopg.rows import class_row
+
+from ingest.arrival import Scale
+from schemas.database import Connection
+
+Word = Literal["stored", "quarantined", "rejected"]
+MAX_NAMED_PATIENTS = 50  # beyond, one notification says "everybody": the queue of NOTIFY is shared by all
+
+CREATE_INCOMING: LiteralString = """
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
+    site text, device_id text, seq bigint, word text, reason text, said_of text,
+    patient_id text, measured_at timestamptz, received_at timestamptz, recorded_at timestamptz, weight_kg numeric,
+    source text, clock_error interval, raw text
+) ON COMMIT DROP
+"""
+EMPTY_INCOMING: LiteralString = "TRUNCATE incoming"
+COPY_INCOMING: LiteralString = "COPY incoming FROM STDIN"
+# A seq is new if its receipt is: `receipt` decides, and what it decides stands (another worker may have been faster).
+STORE: LiteralString = """
+WITH new AS (
+    INSERT INTO receipt (site, device_id, seq, word, reason, said_of, recorded_at)
+    SELECT site, device_id, seq, word, reason, said_of, recorded_at FROM incoming WHERE seq IS NOT NULL
+    ORDER BY site, device_id, seq
+    ON CONFLICT DO NOTHING
+    RETURNING site, device_id, seq
+), added AS (
+    INSERT INTO reading (site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,
+                         quarantine_reason, source, clock_error, raw)
+    SELECT site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,
+           reason, source, clock_error, raw
+    FROM incoming LEFT JOIN new USING (site, device_id, seq)
+    WHERE word <> 'rejected' AND (incoming.seq IS NULL OR new.seq IS NOT NULL)
+    ORDER BY site, device_id, seq, measured_at
+    ON CONFLICT DO NOTHING
+    RETURNING patient_id, measured_at, weight_kg, quarantine_reason
+), touched AS (
+    INSERT INTO latest_reading (patient_id, arrivals, measured_at, weight_kg)
+    SELECT patient_id, count(*), max(measured_at) FILTER (WHERE quarantine_reason IS NULL),
+           (array_agg(weight_kg ORDER BY measured_at DESC) FILTER (WHERE quarantine_reason IS NULL))[1]
+    FROM added WHERE patient_id IS NOT NULL GROUP BY patient_id ORDER BY patient_id
+    ON CONFLICT (patient_id) DO UPDATE SET
+        arrivals = latest_reading.arrivals + excluded.arrivals,
+        weight_kg = CASE WHEN latest_reading.measured_at >= excluded.measured_at OR excluded.measured_at IS NULL
+                         THEN latest_reading.weight_kg ELSE excluded.weight_kg END,
+        measured_at = greatest(latest_reading.measured_at, excluded.measured_at)
+    RETURNING patient_id
+)
+SELECT (SELECT count(*) FROM added WHERE quarantine_reason IS NULL) AS stored,
+       (SELECT count(*) FROM added WHERE quarantine_reason IS NOT NULL) AS quarantined,
+       (SELECT coalesce(array_agg(patient_id), '{}') FROM touched) AS patients
+"""
+NOTIFY: LiteralString = "SELECT pg_notify('vigie_reading', payload) FROM unnest(%s::text[]) AS payload"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weighing:
+    """A weighing as it will be stored, in kg and true time."""
+
+    patient_id: str | None
+    measured_at: datetime
+    received_at: datetime
+    weight_kg: Decimal
+    source: str
+    clock_error: timedelta | None
+    raw: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """The word for a seq, and the weighing if it is one; without a seq only the weighing counts."""
+
+    scale: Scale
+    seq: int | None
+    word: Word
+    reason: str | None
+    said_of: str
+    weighing: Weighing | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """How many readings were new, and whose."""
+
+    stored: int
+    quarantined: int
+    patients: list[str]
+
+
+def insert(conn: Connection, rows: Sequence[Row], *, now: datetime) -> Stored:
+    """Store what is new of these rows; at most one row per scale and seq."""
+    conn.execute(CREATE_INCOMING)
+    conn.execute(EMPTY_INCOMING)
+    with conn.cursor() as cursor, cursor.copy(COPY_INCOMING) as copy:
+        for row in rows:
+            copy.write_row((*row.scale, row.seq, row.word, row.reason, row.said_of, *_weighing(row.weighing, now)))
+    with conn.cursor(row_factory=class_row(Stored)) as counting:
+        stored = counting.execute(STORE).fetchone()
+    assert stored
+    return stored
+
+
+def _weighing(weighing: Weighing | None, now: datetime) -> tuple[object, ...]:
+    if weighing is None:
+        return (None, None, None, now, None, None, None, None)
+    return (
+        *(weighing.patient_id, weighing.measured_at, weighing.received_at, now, weighing.weight_kg),
+        *(weighing.source, weighing.clock_error, weighing.raw),
+    )
+
+
+def notify(conn: Connection, patients: Collection[str]) -> None:
+    """Tell alerts and the screens, once this transaction commits, who has new readings."""
+    named = sorted(set(patients))
+    conn.execute(NOTIFY, (named if len(named) <= MAX_NAMED_PATIENTS else ["*"],))

@@ -1,0 +1,33 @@
+"""Which receipts do these answers make? One message for each scale, interface.md's."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from ingest.store import Answer
+
+
+def receipts(answers: Iterable[Answer], *, at: datetime) -> list[tuple[str, bytes]]:
+    """Topic and payload of a receipt for each scale; every seq in exactly one of the three lists."""
+    by_topic: dict[str, dict[int, Answer]] = {}
+    for answer in answers:
+        by_topic.setdefault(answer.topic, {}).setdefault(answer.seq, answer)
+    return [(_receipt_topic(topic), _payload(list(given.values()), at)) for topic, given in by_topic.items()]
+
+
+def _receipt_topic(topic: str) -> str:
+    return topic.removesuffix("reading") + "receipt"
+
+
+def _payload(answers: list[Answer], at: datetime) -> bytes:
+    words: dict[str, object] = {
+        "stored": [answer.seq for answer in answers if answer.word == "stored"],
+        "quarantined": _with_reasons(answers, "quarantined"),
+        "rejected": _with_reasons(answers, "rejected"),
+        "at": at.isoformat(),
+    }
+    return json.dumps(words).encode()
+
+
+def _with_reasons(answers: list[Answer], word: str) -> list[dict[str, object]]:
+    return [{"seq": answer.seq, "reason": answer.reason} for answer in answers if answer.word == word]

@@ -1,0 +1,207 @@
+"""What does `vigie ingest` do? Take what came, store it, give receipts, acknowledge: in this order and no other.
+
+A kill between any two steps costs a repetition, never a reading: what was not acknowledged comes again from the broker,
+what was not receipted comes again from the scale, and `receipt` (the table) makes both harmless.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import psycopg
+import structlog
+
+from ingest import arrival, heartbeat
+from ingest import receipts as receipt_messages
+from ingest import store as storing
+from ingest.arrival import Arrival, Sighting
+from ingest.claim import Refusal
+from ingest.store import Outcome
+from ingest.subscriber import Delivery, NoBrokerError, Subscriber
+from schemas import database
+from schemas.clock import Clock
+from schemas.settings import Settings
+
+RETRY_SECONDS = (0.1, 5.0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What a batch of messages says."""
+
+    arrivals: list[Arrival]
+    sightings: list[Sighting]
+
+
+class Store:
+    """The database as this program sees it: one connection, made anew after every failure."""
+
+    def __init__(self, url: str, *, clock: Clock, stop: threading.Event) -> None:
+        self.detail = "ok"
+        self._url = url
+        self._clock = clock
+        self._stop = stop
+        self._conn: database.Connection | None = None
+
+    def commit(self, batch: Batch) -> Outcome | None:
+        """Store a batch, however long the database is away; None only if `stop` was set meanwhile."""
+        wait, longest = RETRY_SECONDS
+        while not self._stop.is_set():
+            try:
+                outcome = self._attempt(batch)
+            except psycopg.Error as error:
+                self._lose(error)
+                self._stop.wait(wait)
+                wait = min(longest, wait * 2)
+            else:
+                self.detail = "ok"
+                return outcome
+        return None
+
+    def close(self) -> None:
+        if self._conn:
+            self._conn.close()
+
+    def _attempt(self, batch: Batch) -> Outcome:
+        if self._conn is None or self._conn.closed:
+            self._conn = database.connect(self._url, service="ingest")
+        conn, now, rate = self._conn, self._clock.now(), self._clock.rate
+        try:
+            return store_batch(conn, batch, now=now, rate=rate)
+        except Exception as error:
+            if not _is_poison(error):
+                raise
+            log.error("poison", error=type(error).__name__)  # noqa: TRY400 the database's text repeats the weight
+            return store_one_by_one(conn, batch, now=now, rate=rate)
+
+    def _lose(self, error: psycopg.Error) -> None:
+        detail = f"the database does not take readings: {type(error).__name__}"
+        if detail != self.detail:
+            log.error("database", detail=detail, sqlstate=error.sqlstate)
+        self.detail = detail
+        if self._conn:
+            self._conn.close()
+        self._conn = None
+
+
+def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
+    """Ingest until `stop` is set; outages of broker and database are waited out."""
+    assert settings.database_url
+    assert settings.broker_url
+    url = settings.database_url.get_secret_value()
+    store = Store(url, clock=clock, stop=stop)
+    subscriber = Subscriber(settings.broker_url, tls=settings.broker, now=clock.now, stop=stop)
+    beating = heartbeat.start(url, detail=lambda: _detail(store, subscriber), stop=stop)
+    with subscriber:
+        for deliveries in subscriber.batches():
+            handle(deliveries, store=store, subscriber=subscriber, clock=clock)
+    store.close()
+    beating.join()
+
+
+def _detail(store: Store, subscriber: Subscriber) -> str:
+    return "; ".join(detail for detail in (subscriber.detail, store.detail) if detail != "ok") or "ok"
+
+
+def handle(deliveries: Sequence[Delivery], *, store: Store, subscriber: Subscriber, clock: Clock) -> None:
+    """One batch, step by step; the order of the last three is sacred."""
+    began = time.perf_counter()
+    batch = read(deliveries)
+    outcome = store.commit(batch)
+    if outcome is None:
+        return
+    receipted = send_receipts(outcome, subscriber=subscriber, at=clock.now())
+    if receipted:
+        acknowledge(deliveries)
+    log.info(
+        "batch",
+        messages=len(deliveries),
+        readings=len(batch.arrivals),
+        stored=outcome.stored,
+        quarantined=outcome.quarantined,
+        refused=outcome.refused,
+        receipted=receipted,
+        ms=round((time.perf_counter() - began) * 1000, 1),
+    )
+
+
+def read(deliveries: Sequence[Delivery]) -> Batch:
+    """Take the messages apart."""
+    arrivals: list[Arrival] = []
+    sightings: list[Sighting] = []
+    for message in (delivery.message for delivery in deliveries):
+        if arrival.is_status(message):
+            sightings += [seen] if (seen := arrival.sighting(message)) else []
+        else:
+            arrivals += arrival.arrivals(message)
+    return Batch(arrivals=arrivals, sightings=sightings)
+
+
+def store_batch(conn: database.Connection, batch: Batch, *, now: datetime, rate: float) -> Outcome:
+    """Store everything in one transaction, and commit it."""
+    with conn.transaction():
+        return storing.store(conn, batch.arrivals, batch.sightings, now=now, rate=rate)
+
+
+def store_one_by_one(conn: database.Connection, batch: Batch, *, now: datetime, rate: float) -> Outcome:
+    """Store a batch that the database refuses as a whole: each item alone, a bad one as a refusal."""
+    outcomes = []
+    for single in _singles(batch):
+        try:
+            outcomes.append(store_batch(conn, single, now=now, rate=rate))
+        except Exception as error:
+            if not _is_poison(error):
+                raise
+            outcomes.append(store_batch(conn, _refused(single), now=now, rate=rate))
+    return Outcome(
+        answers=[answer for outcome in outcomes for answer in outcome.answers],
+        stored=sum(outcome.stored for outcome in outcomes),
+        quarantined=sum(outcome.quarantined for outcome in outcomes),
+        refused=sum(outcome.refused for outcome in outcomes),
+    )
+
+
+def _is_poison(error: Exception) -> bool:
+    """Whether this batch is at fault (or our code, by it), and not the database, which would refuse any batch."""
+    return isinstance(error, psycopg.DataError | psycopg.IntegrityError) or not isinstance(error, psycopg.Error)
+
+
+def _singles(batch: Batch) -> Iterator[Batch]:
+    for item in batch.arrivals:
+        yield Batch(arrivals=[item], sightings=[])
+    for seen in batch.sightings:
+        yield Batch(arrivals=[], sightings=[seen])
+
+
+def _refused(single: Batch) -> Batch:
+    """The same item as a refusal; a sighting is dropped, the next one says the same."""
+    arrivals = [replace(item, said=_refusal(item)) for item in single.arrivals]
+    return Batch(arrivals=arrivals, sightings=[])
+
+
+def _refusal(item: Arrival) -> Refusal:
+    raw = item.said.raw
+    return Refusal(
+        seq=item.said.seq,
+        reason="the database refuses this reading",
+        raw=raw if isinstance(raw, bytes) else raw.encode(),
+    )
+
+
+def send_receipts(outcome: Outcome, *, subscriber: Subscriber, at: datetime) -> bool:
+    """Give each scale its words; whether the broker has them all. If not, the messages come again."""
+    try:
+        subscriber.publish(receipt_messages.receipts(outcome.answers, at=at))
+    except NoBrokerError:
+        return False
+    return True
+
+
+def acknowledge(deliveries: Sequence[Delivery]) -> None:
+    """Let the broker forget these messages, in the order in which it delivered them (MQTT-4.6.0-2)."""
+    for delivery in deliveries:
+        delivery.connection.acknowledge(delivery)

@@ -1,0 +1,274 @@
+"""What is the word for each reading of a batch of messages? Everything is written in one transaction, the caller's."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import itemgetter
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from ingest import reading_rows
+from ingest.arrival import Arrival, Scale, Sighting
+from ingest.claim import Claim, Condition, Refusal, is_number_of_a_reading
+from ingest.earlier_weights import Person, earlier_weights
+from ingest.loans import borrowers
+from ingest.quality import Timing, doubt_of_time, timing
+from ingest.reading_rows import Row, Weighing, Word
+from schemas.database import Connection
+
+KEPT_BYTES = 64 * 1024
+
+WORDS: LiteralString = """
+SELECT site, device_id, seq, word, reason, said_of
+FROM receipt JOIN unnest(%(sites)s::text[], %(device_ids)s::text[], %(seqs)s::bigint[])
+     AS asked (site, device_id, seq) USING (site, device_id, seq)
+"""
+REJECT: LiteralString = """
+INSERT INTO rejection (fingerprint, topic, seq, reason, payload, payload_bytes, received_at, recorded_at)
+VALUES (%(fingerprint)s, %(topic)s, %(seq)s, %(reason)s, %(payload)s, %(payload_bytes)s, %(received_at)s, %(now)s)
+ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + 1
+"""
+SIGHT: LiteralString = """
+INSERT INTO device_sighting (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
+VALUES (%(site)s, %(device_id)s, %(at)s, %(at)s, %(online)s, %(battery_pct)s, %(firmware)s)
+ON CONFLICT (site, device_id) DO UPDATE SET
+    last_seen_at = CASE WHEN %(alive)s THEN greatest(device_sighting.last_seen_at, excluded.last_seen_at)
+                        ELSE device_sighting.last_seen_at END,
+    online = coalesce(excluded.online, device_sighting.online),
+    battery_pct = coalesce(excluded.battery_pct, device_sighting.battery_pct),
+    firmware = coalesce(excluded.firmware, device_sighting.firmware)
+"""
+
+Key = tuple[Scale, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Given:
+    site: str
+    device_id: str
+    seq: int
+    word: Word
+    reason: str | None
+    said_of: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """The word for one seq, for the receipt of its scale."""
+
+    topic: str
+    seq: int
+    word: Word
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a batch came to: an answer for every seq that could be read, and what was new."""
+
+    answers: list[Answer]
+    stored: int
+    quarantined: int
+    refused: int
+
+
+def store(
+    conn: Connection, arrivals: Sequence[Arrival], sightings: Iterable[Sighting], *, now: datetime, rate: float
+) -> Outcome:
+    """Store a batch; does not commit. A seq known before gets its word again, whatever it says now."""
+    keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
+    known = _words(conn, keys)
+    rows = _judge(conn, _first_of_each([a for a in arrivals if _key(a) not in known]), rate=rate)
+    added = reading_rows.insert(conn, rows, now=now)
+    words = _words(conn, keys)
+    refused = _reject(conn, arrivals, words, now=now)
+    _sight(conn, [*sightings, *_signs_of_life(arrivals)])
+    reading_rows.notify(conn, added.patients)
+    answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
+    return Outcome(answers=answers, stored=added.stored, quarantined=added.quarantined, refused=refused)
+
+
+def _key(arrival: Arrival) -> Key | None:
+    seq = arrival.said.seq
+    if arrival.scale is None or seq is None or not is_number_of_a_reading(seq):
+        return None
+    return (arrival.scale, seq)
+
+
+def _words(conn: Connection, keys: Sequence[Key]) -> dict[Key | None, _Given]:
+    with conn.cursor(row_factory=class_row(_Given)) as cursor:
+        cursor.execute(
+            WORDS,
+            {
+                "sites": [scale.site for scale, _ in keys],
+                "device_ids": [scale.device_id for scale, _ in keys],
+                "seqs": [seq for _, seq in keys],
+            },
+        )
+        return {(Scale(given.site, given.device_id), given.seq): given for given in cursor}
+
+
+def _first_of_each(arrivals: Iterable[Arrival]) -> list[tuple[Key, Arrival]]:
+    """The first claim of each seq in the batch is the one that counts."""
+    first: dict[Key, Arrival] = {}
+    for arrival in arrivals:
+        if key := _key(arrival):
+            first.setdefault(key, arrival)
+    return list(first.items())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timed:
+    """A claim with its true time and its person, before its weight is judged."""
+
+    key: Key
+    arrival: Arrival
+    claim: Claim
+    timing: Timing
+    doubt: str | None
+    patient_id: str | None
+
+    @property
+    def person(self) -> Person:
+        return self.patient_id or self.key[0]
+
+
+def _judge(conn: Connection, new: Sequence[tuple[Key, Arrival]], *, rate: float) -> list[Row]:
+    claims = _time(conn, new, rate=rate)
+    earlier = earlier_weights(conn, [(t.person, t.timing.measured_at) for t in claims if t.doubt is None])
+    rows = []
+    for timed in claims:
+        weight_kg, at = float(timed.claim.weight_kg), timed.timing.measured_at
+        rows.append(_row(timed, timed.doubt or earlier[timed.person].judge(weight_kg, at)))
+    return rows + [
+        Row(scale=key[0], seq=key[1], word="rejected", reason=said.reason, said_of=said.said_of, weighing=None)
+        for key, arrival in new
+        if isinstance(said := arrival.said, Refusal)
+    ]
+
+
+def _time(conn: Connection, new: Sequence[tuple[Key, Arrival]], *, rate: float) -> list[_Timed]:
+    loans = borrowers(conn, [scale for (scale, _), _ in new])
+    timed = []
+    for key, arrival in new:
+        if isinstance(claim := arrival.said, Claim):
+            when = timing(claim, received_at=arrival.received_at, may_have_waited=arrival.may_have_waited, rate=rate)
+            doubt = doubt_of_time(when.measured_at, received_at=arrival.received_at, rate=rate)
+            patient_id = loans.of(key[0], at=arrival.received_at if doubt else when.measured_at)
+            timed.append(_Timed(key=key, arrival=arrival, claim=claim, timing=when, doubt=doubt, patient_id=patient_id))
+    return timed
+
+
+def _row(timed: _Timed, doubt: str | None) -> Row:
+    return Row(
+        scale=timed.key[0],
+        seq=timed.key[1],
+        word="quarantined" if doubt else "stored",
+        reason=doubt,
+        said_of=timed.claim.said_of,
+        weighing=Weighing(
+            patient_id=timed.patient_id,
+            measured_at=timed.timing.measured_at,
+            received_at=timed.arrival.received_at,
+            weight_kg=timed.claim.weight_kg,
+            source="native-1",
+            clock_error=timed.timing.clock_error,
+            raw=timed.claim.raw,
+        ),
+    )
+
+
+def _reject(conn: Connection, arrivals: Iterable[Arrival], words: dict[Key | None, _Given], *, now: datetime) -> int:
+    """Keep every message that is no reading, and every new claim for a seq that stands for something else."""
+    rejected = [
+        (_fingerprint(arrival), arrival, reason)
+        for arrival in arrivals
+        if (reason := _reason_to_reject(arrival, words))
+    ]
+    rejected.sort(key=itemgetter(0))  # two workers with the same messages lock them in the same order
+    if rejected:
+        with conn.cursor() as cursor:
+            cursor.executemany(REJECT, [_rejection(*rejection, now) for rejection in rejected])
+    return len(rejected)
+
+
+def _raw(arrival: Arrival) -> bytes:
+    raw = arrival.said.raw
+    return raw if isinstance(raw, bytes) else raw.encode()
+
+
+def _fingerprint(arrival: Arrival) -> bytes:
+    return hashlib.sha256(arrival.topic.encode() + b"\0" + _raw(arrival)).digest()
+
+
+def _rejection(fingerprint: bytes, arrival: Arrival, reason: str, now: datetime) -> dict[str, object]:
+    return {
+        "fingerprint": fingerprint,
+        "topic": arrival.topic,
+        "seq": arrival.said.seq,
+        "reason": reason,
+        "payload": _raw(arrival)[:KEPT_BYTES],
+        "payload_bytes": len(_raw(arrival)),
+        "received_at": arrival.received_at,
+        "now": now,
+    }
+
+
+def _reason_to_reject(arrival: Arrival, words: dict[Key | None, _Given]) -> str | None:
+    if isinstance(arrival.said, Refusal):
+        return arrival.said.reason
+    given = words.get(_key(arrival))
+    return "seq_reused" if given and given.said_of != arrival.said.said_of else None
+
+
+def _signs_of_life(arrivals: Iterable[Arrival]) -> Iterator[Sighting]:
+    for arrival in arrivals:
+        if arrival.scale:
+            said = arrival.said
+            condition = said.condition if isinstance(said, Claim) else Condition()
+            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=True, condition=condition)
+
+
+def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
+    """One row per scale, its facts merged in the order in which they came, in the order of the key."""
+    merged: dict[Scale, Sighting] = {}
+    for sighting in sightings:
+        before = merged.get(sighting.scale)
+        merged[sighting.scale] = _merge(before, sighting) if before else sighting
+    if merged:
+        with conn.cursor() as cursor:
+            cursor.executemany(SIGHT, [_sight_row(merged[scale]) for scale in sorted(merged)])
+
+
+def _merge(before: Sighting, after: Sighting) -> Sighting:
+    old, new = before.condition, after.condition
+    condition = Condition(
+        battery_pct=old.battery_pct if new.battery_pct is None else new.battery_pct,
+        firmware=new.firmware or old.firmware,
+        online=old.online if new.online is None else new.online,
+    )
+    return replace(after, alive=before.alive or after.alive, condition=condition)
+
+
+def _sight_row(sighting: Sighting) -> dict[str, object]:
+    condition = sighting.condition
+    return {
+        **sighting.scale._asdict(),
+        "at": sighting.at,
+        "alive": sighting.alive,
+        "online": condition.online,
+        "battery_pct": condition.battery_pct,
+        "firmware": condition.firmware,
+    }
+
+
+def _answer(arrival: Arrival, words: dict[Key | None, _Given]) -> Answer | None:
+    said = arrival.said
+    if said.seq is None:
+        return None
+    if given := words.get(_key(arrival)):
+        return Answer(topic=arrival.topic, seq=said.seq, word=given.word, reason=given.reason)
+    assert isinstance(said, Refusal)
+    return Answer(topic=arrival.topic, seq=said.seq, word="rejected", reason=said.reason)
