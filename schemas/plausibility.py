@@ -49,6 +49,7 @@ def doubt(weight_kg: float, measured_at: datetime, *, before: list[Weighed]) -> 
 def _confirmed(weight_kg: float, measured_at: datetime, last: Weighed, earlier: list[Weighed]) -> bool:
     """Whether the latest doubted weight since the last accepted one agrees, 10 minutes or more before this one."""
     waiting = [weighed for weighed in earlier if weighed.doubted and weighed.measured_at > last.measured_at]
+    waiting = [weighed for weighed in waiting if weighed.weight_kg >= LOW_KG]  # a bag on the scale speaks for nobody
     if not waiting:
         return False
     latest = max(waiting, key=lambda weighed: weighed.measured_at)
