@@ -28,7 +28,8 @@ ON CONFLICT DO NOTHING
 """
 CLAIM: LiteralString = """
 SELECT watch.patient_id, watch.recorded_seen, watch.arrivals_seen < 0 AS first_light,
-       coalesce(latest.arrivals, 0) AS arrivals
+       coalesce(latest.arrivals, 0) AS arrivals,
+       coalesce(latest.arrivals, 0) <> watch.arrivals_seen AS has_arrivals
 FROM watch LEFT JOIN latest_reading AS latest USING (patient_id)
 WHERE watch.due_at <= %(now)s OR latest.arrivals <> watch.arrivals_seen
 ORDER BY watch.due_at, watch.patient_id
@@ -109,6 +110,7 @@ class Claimed:
     arrivals: int
     recorded_seen: datetime | None
     first_light: bool
+    has_arrivals: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,8 +28,8 @@ POLL_SECONDS = 1.0
 BEAT_SECONDS = 2.0
 POSTPONED_SECONDS = 300
 """Real seconds until a patient whose assessment failed is tried again."""
-SILENT_AGAIN = timedelta(days=1)
-"""While someone is silent, look daily: a closed episode may be due again."""
+AGAIN = timedelta(days=1)
+"""Look at everyone daily, also without a reading: a plan may have changed, or a closed silence may be due again."""
 
 
 def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
@@ -171,9 +171,12 @@ class Batch:
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
             told = [store.act(self.conn, action, patient_id=patient.patient_id, now=self.now) for action in actions]
+        if any(action.pages and not people for action, people in zip(actions, told, strict=True)):
+            log.warning("nobody_to_tell", patient_id=patient.patient_id)  # no user has an address: the list shows it
         self.notifications += sum(told)
         self.actions += len(actions)
-        self.assessments[patient.patient_id] = found
+        if patient.has_arrivals:
+            self.assessments[patient.patient_id] = found
         self.nexts.append(
             store.Next(
                 patient_id=patient.patient_id,
@@ -185,7 +188,8 @@ class Batch:
 
     def _look_again(self, facts: assessment.Facts) -> datetime:
         due_at = silence.due_at(facts.silent_since, zone=facts.zone, plan=facts.plan)
-        return due_at if due_at > self.now else self.now + SILENT_AGAIN
+        tomorrow = self.now + AGAIN
+        return min(due_at, tomorrow) if due_at > self.now else tomorrow
 
     def write(self) -> None:
         store.record_assessments(self.conn, self.assessments, now=self.now)

@@ -161,6 +161,17 @@ def test_silence_is_raised_at_its_instant_without_any_reading_and_again_after_a_
     assert len(clinic.episodes(connection)) == 2
 
 
+def test_a_changed_plan_is_heeded_within_a_day(connection: Connection, assess: Assess) -> None:
+    clinic.add_patients(connection, ["P1"], enrolled_at=ENROLLED)
+    clinic.set_plan(connection, "P1", {"silence_days": 7})
+    clinic.weigh(connection, "P1", clinic.mornings(NOW, STEADY), recorded_at=NOW)
+    assess(NOW)
+    clinic.set_plan(connection, "P1", {"silence_days": 1})
+    assess(NOW + DAY + timedelta(minutes=1))
+    assess(NOW + 2 * DAY)
+    assert [episode.cause for episode in clinic.episodes(connection)] == ["no_transmission"]
+
+
 def test_a_patient_who_never_weighs_is_silent_from_the_enrolment(connection: Connection, assess: Assess) -> None:
     clinic.add_patients(connection, ["P1"], enrolled_at=NOW)
     assess(NOW)
