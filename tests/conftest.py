@@ -3,5 +3,6 @@
 pytest_plugins = [
     "tests.fixtures.commands",
     "tests.fixtures.servers",
+    "tests.fixtures.stack",
     "tests.fixtures.timescale",
 ]

@@ -1,0 +1,63 @@
+"""When does a clinician see it? A signed-in client that listens and fetches as the worklist's script does."""
+
+import re
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from clinician_api.dependencies import LIVE_HEADER
+
+PATIENT = re.compile(r'/patients/([^"#?]+)')
+
+
+class SignInFailedError(Exception):
+    """The dashboard did not let us in."""
+
+
+class Screen:
+    """An open worklist; a context manager. `seen_at` (perf_counter seconds): when each patient first stood on it."""
+
+    def __init__(self, url: str, *, email: str, password: str) -> None:
+        self.seen_at: dict[str, float] = {}
+        self._client = httpx2.Client(base_url=url, timeout=httpx2.Timeout(30, read=None))
+        self._news, self._stop, self._listening = threading.Event(), threading.Event(), threading.Event()
+        answer = self._client.post("/sign-in", data={"email": email, "password": password})
+        if answer.status_code != 303:
+            raise SignInFailedError(f"the sign-in page answered {answer.status_code}")
+        self._threads = [
+            threading.Thread(target=run, name=run.__name__, daemon=True) for run in (self._listen, self._fetch)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        self._listening.wait(30)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._news.set()
+        self._threads[1].join(30)  # the other one is a daemon that waits for the next event
+
+    def _listen(self) -> None:
+        """News while a fetch is under way make one more fetch, not one each."""
+        with self._client.stream("GET", "/live") as stream:
+            for line in stream.iter_lines():
+                self._listening.set()
+                if line.startswith("event: news"):
+                    self._news.set()
+                if self._stop.is_set():
+                    return
+
+    def _fetch(self) -> None:
+        while self._news.wait() and not self._stop.is_set():
+            self._news.clear()
+            shown = self._client.get("/", headers={LIVE_HEADER: "1"}).text
+            now = time.perf_counter()
+            for patient_id in PATIENT.findall(shown):
+                self.seen_at.setdefault(patient_id, now)
