@@ -58,6 +58,8 @@ class BacktestResult:
     patients: int
     patient_years: float
     readings: int
+    until: datetime | None
+    """The newest reading of all; silences that fall due later are listed, and not counted."""
     doubted: int
     events: int
     events_elsewhere: int
@@ -78,6 +80,10 @@ class BacktestResult:
     def never_alerts(self) -> bool:
         """The budget can be met on this history only by a threshold that nothing exceeds."""
         return self.budget is not None and not self.true_alerts + self.false_alerts
+
+    def count(self, kind: Cause) -> int:
+        """How many alerts of a kind the history holds."""
+        return sum(alert.kind == kind and self.until is not None and alert.at <= self.until for alert in self.alerts)
 
     @property
     def sensitivity(self) -> float | None:
@@ -141,6 +147,7 @@ def run(
         patients=len(courses),
         patient_years=_patient_years(courses),
         readings=sum(len(course.moments) for course in courses),
+        until=max((course.moments[-1].at for course in courses), default=None),
         doubted=sum(course.doubted for course in courses),
         events=sum(event.patient_id in known for event in decompensations),
         events_elsewhere=sum(event.patient_id not in known for event in decompensations),

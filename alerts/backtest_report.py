@@ -1,6 +1,5 @@
 """How is a back-test shown? One table, or one JSON object; sensitivity never without the false alerts it cost."""
 
-from collections import Counter
 from statistics import median
 from typing import Any
 
@@ -8,6 +7,9 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from alerts.backtest import MATCH, BacktestResult
+from schemas.alert import Cause
+
+OTHER_KINDS: tuple[Cause, ...] = ("weight_loss", "no_transmission")
 
 
 def interval(found: int, events: int) -> tuple[float, float] | None:
@@ -20,7 +22,6 @@ def interval(found: int, events: int) -> tuple[float, float] | None:
 
 def as_json(result: BacktestResult) -> dict[str, Any]:
     """The figures under stable names; null where unknown."""
-    kinds = Counter(alert.kind for alert in result.alerts)
     return {
         "detector": result.detector,
         "threshold_kg": round(result.threshold, 4),
@@ -42,8 +43,8 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
         "false_alerts_per_patient_year": _rounded(result.false_alerts_per_patient_year) if result.events else None,
         "ppv": _rounded(result.ppv),
         "median_lead_days": _rounded(median(result.lead_days)) if result.lead_days else None,
-        "weight_loss_alerts": kinds["weight_loss"],
-        "no_transmission_alerts": kinds["no_transmission"],
+        "weight_loss_alerts": result.count("weight_loss"),
+        "no_transmission_alerts": result.count("no_transmission"),
     }
 
 
@@ -66,8 +67,8 @@ def as_table(result: BacktestResult) -> Table:
     else:
         table.add_row("alerts", f"{_per_year(result, alerts)} ({alerts})")
         table.add_row("events found", "unknown: no decompensation in EVENTS, so no alert can be called true or false")
-    for kind in ("weight_loss", "no_transmission"):
-        count = sum(alert.kind == kind for alert in result.alerts)
+    for kind in OTHER_KINDS:
+        count = result.count(kind)
         table.add_row(kind.replace("_", " "), f"{_per_year(result, count)} ({count})")
     for note in notes(result):
         table.add_row("note", note)

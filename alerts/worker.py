@@ -59,6 +59,8 @@ class Worker:
     screens_url: str
     postponed: set[str] = field(default_factory=set)
     """Patients whose last assessment failed here."""
+    interrupted: dict[str, str] = field(default_factory=dict)
+    """Loops that ended with an error and have not worked since, with its name."""
 
     def keep_up(self, name: str, loop: Callable[[], None]) -> None:
         """Run `loop`; after an outage of the database again, waiting 0.2 s to 10 s in between."""
@@ -68,6 +70,7 @@ class Worker:
             try:
                 loop()
             except Exception as error:  # noqa: BLE001 a watch that ends because of one error watches nobody
+                self.interrupted[name] = type(error).__name__
                 failures = 1 if time.monotonic() - began > 30 else failures + 1
                 log.warning("interrupted", loop=name, problem=type(error).__name__, failures=failures)
                 self.stop.wait(min(10.0, 0.1 * 2.0 ** min(failures, 7)) * random.uniform(0.75, 1.25))  # noqa: S311
@@ -76,11 +79,16 @@ class Worker:
         """Say every 2 s that we live, and who cannot be assessed."""
         with database.connect(self.url, service="alerts", autocommit=True) as conn:
             while True:
-                count = len(self.postponed)
-                detail = f"{count} patients could not be assessed; see the log" if count else "ok"
-                database.beat(conn, service="alerts", detail=detail)
+                self.interrupted.pop("heartbeat", None)
+                database.beat(conn, service="alerts", detail=self._state())
                 if self.stop.wait(BEAT_SECONDS):
                     return
+
+    def _state(self) -> str:
+        if self.interrupted:
+            return "; ".join(f"{name} is interrupted: {problem}" for name, problem in self.interrupted.copy().items())
+        count = len(self.postponed)
+        return f"{count} patients could not be assessed; see the log" if count else "ok"
 
     def send(self) -> None:
         """Send what is due whenever something is written, and each second."""
@@ -89,6 +97,7 @@ class Worker:
             with self._listen("vigie_notification") as conn:
                 while not self.stop.is_set():
                     lanes.send_due()
+                    self.interrupted.pop("send", None)
                     _wait(conn)
         finally:
             lanes.close()
@@ -98,6 +107,7 @@ class Worker:
         with self._listen("vigie_reading") as conn:
             while not self.stop.is_set():
                 self.assess_due()
+                self.interrupted.pop("assess", None)
                 _wait(conn)
 
     def assess_due(self) -> None:

@@ -286,6 +286,19 @@ def test_a_worker_killed_between_claim_and_commit_loses_nothing(database_url: st
         eventually(lambda: clinic.episodes(connection) == [seen("alert", "raised")])
 
 
+def test_a_watch_that_cannot_work_says_so_in_its_heartbeat(database_url: str, connection: Connection) -> None:
+    connection.execute("ALTER TABLE watch RENAME TO elsewhere")
+    connection.commit()
+    with running(database_url, start=NOW):
+        eventually(
+            lambda: clinic.count(
+                connection, "SELECT count(*) FROM heartbeat WHERE detail = 'assess is interrupted: UndefinedTable'"
+            )
+        )
+        connection.execute("ALTER TABLE elsewhere RENAME TO watch")
+        eventually(lambda: clinic.count(connection, "SELECT count(*) FROM heartbeat WHERE detail = 'ok'"))
+
+
 def test_the_worker_survives_losing_all_its_connections(database_url: str, connection: Connection) -> None:
     clinic.add_patients(connection, ["P1"], enrolled_at=ENROLLED)
     clinic.weigh(connection, "P1", clinic.mornings(NOW - DAY, STEADY), recorded_at=NOW - DAY)
