@@ -46,18 +46,23 @@ class Screen:
 
     def _listen(self) -> None:
         """News while a fetch is under way make one more fetch, not one each."""
-        with self._client.stream("GET", "/live") as stream:
-            for line in stream.iter_lines():
-                self._listening.set()
-                if line.startswith("event: news"):
-                    self._news.set()
-                if self._stop.is_set():
-                    return
+        try:
+            with self._client.stream("GET", "/live") as stream:
+                stream.raise_for_status()
+                for line in stream.iter_lines():
+                    self._listening.set()
+                    if line.startswith("event: news"):
+                        self._news.set()
+                    if self._stop.is_set():
+                        return
+        except httpx2.HTTPError:
+            if not self._stop.is_set():  # else the dashboard was ended before the next event
+                raise
 
     def _fetch(self) -> None:
         while self._news.wait() and not self._stop.is_set():
             self._news.clear()
-            shown = self._client.get("/", headers={LIVE_HEADER: "1"}).text
+            answer = self._client.get("/", headers={LIVE_HEADER: "1"}).raise_for_status()
             now = time.perf_counter()
-            for patient_id in PATIENT.findall(shown):
+            for patient_id in PATIENT.findall(answer.text):
                 self.seen_at.setdefault(patient_id, now)
