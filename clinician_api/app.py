@@ -2,26 +2,92 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-from fastapi import FastAPI
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
 
-from clinician_api import health
+from clinician_api import doors, episodes, health, live, patient_list, patients, sign_in, worklist
+from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings
 
+STATIC = Path(__file__).parent / "static"
+ROUTERS = (
+    health.router,
+    sign_in.router,
+    worklist.router,
+    patient_list.router,
+    patients.router,
+    episodes.router,
+    live.router,
+)
+
 
 def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
-    """The dashboard. `settings.database_url` must be set."""
+    """The dashboard. `settings.database_url` must be set; a database that is away is waited for."""
     assert settings.database_url
     url = settings.database_url.get_secret_value()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.feed = live.Feed(url)
+        app.state.feed.start()
         with database.open_pool(url, service="api", max_size=8) as app.state.pool:
             yield
+        app.state.feed.stop()
 
     app = FastAPI(title="Vigie", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.clock = settings, clock
-    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    _answer_errors(app)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=doors.FORM_BYTES)
+    app.middleware("http")(doors.guard)
     return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Every error has a page in the reader's language, and a way on."""
+    app.add_exception_handler(SignInNeededError, _to_sign_in)
+    app.add_exception_handler(HTTPException, _failed)
+    app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(PoolTimeout, _database_away)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
+    app.add_exception_handler(500, _broken)
+
+
+def _to_sign_in(request: Request, error: Exception) -> Response:
+    address = sign_in.sign_in_address(request)
+    if LIVE_HEADER in request.headers or "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": address})
+    return RedirectResponse(address, status_code=303)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error_page(request, error.status_code)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return _error_page(request, 422)
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    return _error_page(request, 503)
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    return _error_page(request, 500)
+
+
+def _error_page(request: Request, status: int) -> Response:
+    return Page(request, request.app.state.clock.now()).answer("error.html", status=status, code=status)

@@ -45,7 +45,7 @@ def test_adding_a_known_user_updates_them(connection: Connection) -> None:
     for name, password in (("Anne", "un"), ("Anne Roux", "deux")):
         enrolment.add_user(connection, email="Anne@Vigie.example", display_name=name, role="nurse", password=password)
     [row] = connection.execute("SELECT display_name, email, password_hash FROM app_user").fetchall()
-    name, email, stored = row
+    name, email, stored = (str(value) for value in row)
     assert (name, email) == ("Anne Roux", "anne@vigie.example")
     assert passwords.is_right("deux", password_hash=str(stored))
     assert not passwords.is_right("un", password_hash=str(stored))

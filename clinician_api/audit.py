@@ -1,0 +1,18 @@
+"""Who read or changed what, and when? One row for each page with patient data and each act."""
+
+from datetime import datetime
+from typing import Literal, LiteralString
+
+from schemas.database import Connection
+
+Action = Literal[
+    "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "episode.take",
+    "episode.close",
+]  # fmt: skip
+
+WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"
+
+
+def write(conn: Connection, action: Action, *, of: str, by: int, at: datetime) -> None:
+    """`of`: a pseudonym or a number, never a name."""
+    conn.execute(WRITE, {"at": at, "by": by, "action": action, "of": of})

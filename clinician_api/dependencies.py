@@ -1,0 +1,118 @@
+"""What may an endpoint ask for? A transaction, the time, the signed-in user, a form that is really theirs."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Form, HTTPException, Request
+from starlette.responses import Response
+
+from clinician_api import pages, sessions
+from clinician_api.language import Words, preferred
+from schemas.database import Connection
+
+PATIENCE_SECONDS = 5.0  # a clinician is told that the database is away, not left waiting
+LIVE_HEADER = "x-vigie-live"  # a screen refreshing itself: nobody need be there, so it keeps no session alive
+
+
+class SignInNeededError(Exception):
+    """Nobody is signed in, or no longer; the handler leads through the sign-in page and back."""
+
+
+class NotYourFormError(HTTPException):
+    """The form was not sent from our page in this session."""
+
+    def __init__(self) -> None:
+        super().__init__(403)
+
+
+def transaction(request: Request) -> Iterator[Connection]:
+    """One transaction, committed before the answer leaves (`scope="function"`), rolled back by an exception."""
+    with request.app.state.pool.connection(timeout=PATIENCE_SECONDS) as conn:
+        yield conn
+
+
+Transaction = Annotated[Connection, Depends(transaction, scope="function")]
+
+
+def _now(request: Request) -> datetime:
+    now: datetime = request.app.state.clock.now()
+    return now
+
+
+Now = Annotated[datetime, Depends(_now)]
+
+
+def cookie_name(request: Request) -> str:
+    """`__Host-` binds the cookie to this host and to https; plain http (this machine, a demo) cannot have it."""
+    return "__Host-vigie" if is_https(request) else "vigie"
+
+
+def is_https(request: Request) -> bool:
+    """Whether browsers reach us by https, directly or through a proxy that `VIGIE_PUBLIC_URL` tells of."""
+    return "https" in (request.url.scheme, urlsplit(request.app.state.settings.screens_url).scheme)
+
+
+def signed_in(request: Request, conn: Transaction) -> sessions.User:
+    """The user of this session.
+
+    Raises:
+        SignInNeededError: there is none.
+    """
+    token = request.cookies.get(cookie_name(request), "")
+    user = sessions.find(conn, token) if token else None
+    if user is None:
+        raise SignInNeededError
+    if LIVE_HEADER not in request.headers:
+        sessions.touch(conn, token)
+    request.state.user = user
+    return user
+
+
+SignedIn = Annotated[sessions.User, Depends(signed_in, scope="function")]
+
+
+def _own_form(user: SignedIn, csrf: Annotated[str, Form()] = "") -> None:
+    if not secrets.compare_digest(csrf.encode(), user.csrf_token.encode()):
+        raise NotYourFormError
+
+
+OwnForm = Depends(_own_form)
+
+
+def words_of(request: Request) -> Words:
+    """The language of the user, or of the browser while nobody is signed in."""
+    user: sessions.User | None = getattr(request.state, "user", None)
+    return Words(language=user.language if user else preferred(request.headers.get("accept-language", "")))
+
+
+class Page:
+    """Answers with a template, in the reader's language."""
+
+    def __init__(self, request: Request, now: Now) -> None:
+        self.request = request
+        self.now = now
+
+    @property
+    def words(self) -> Words:
+        return words_of(self.request)
+
+    def answer(self, template: str, *, status: int = 200, zone: str | None = None, **content: object) -> Response:
+        """A page; `zone` is the patient's, if the page is one patient's."""
+        words = Words(language=self.words.language, zone=zone) if zone else self.words
+        return pages.answer(
+            template,
+            words=words,
+            status=status,
+            content={
+                "user": getattr(self.request.state, "user", None),
+                "now": self.now,
+                "here": str(self.request.url.path),
+            }
+            | content,
+        )
+
+
+ThePage = Annotated[Page, Depends(Page)]

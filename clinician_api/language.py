@@ -1,0 +1,107 @@
+"""How is it said in French and in English? Message catalogues, and numbers and dates as each reads them."""
+
+import io
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from gettext import GNUTranslations
+from pathlib import Path
+from typing import Literal, LiteralString, cast
+from zoneinfo import ZoneInfo
+
+from babel import dates, negotiate_locale, numbers
+from babel.messages import mofile, pofile
+
+Language = Literal["fr", "en"]
+LANGUAGES: tuple[Language, ...] = ("fr", "en")
+LOCALES = {"fr": "fr_FR", "en": "en_GB"}
+CATALOGUE = Path(__file__).parent / "locale" / "fr.po"
+CLINIC_ZONE = "Europe/Paris"
+
+
+def message(text: LiteralString) -> LiteralString:
+    """Mark a text that is translated later; the catalogue's test looks for these."""
+    return text
+
+
+@cache
+def translations(language: Language) -> GNUTranslations:
+    """The catalogue; the message ids are English already."""
+    if language == "en":
+        return cast("GNUTranslations", _English())
+    with CATALOGUE.open("rb") as file:
+        catalogue = pofile.read_po(file, locale="fr")
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+class _English(GNUTranslations):
+    def __init__(self) -> None:
+        self._catalog: dict[str, str] = {}
+        super().__init__()
+
+    def gettext(self, message: str) -> str:
+        return message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return msgid1 if n == 1 else msgid2
+
+
+def preferred(accept_language: str) -> Language:
+    """The language of a browser nobody has signed in with yet; French when in doubt."""
+    wanted = [part.split(";")[0].strip().replace("-", "_") for part in accept_language.split(",")]
+    found = negotiate_locale(wanted, list(LANGUAGES))
+    return "en" if found == "en" else "fr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """One reader's language and zone."""
+
+    language: Language
+    zone: str = CLINIC_ZONE
+
+    @property
+    def locale(self) -> str:
+        return LOCALES[self.language]
+
+    def text(self, message: str) -> str:
+        return translations(self.language).gettext(message)
+
+    def number(self, value: float, *, digits: int = 1) -> str:
+        return numbers.format_decimal(round(value, digits) + 0.0, format="#,##0." + "0" * digits, locale=self.locale)
+
+    def kg(self, value: float) -> str:
+        """A weight in kg, to 100 g."""
+        return f"{self.number(value)} kg"
+
+    def change(self, value: float) -> str:
+        """A difference in kg, with its sign."""
+        rounded = round(value, 1)
+        sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+        return f"{sign}{self.number(abs(rounded))} kg"
+
+    def day(self, at: datetime | date) -> str:
+        return dates.format_date(self._local(at), format="d MMM y", locale=self.locale)
+
+    def short_day(self, at: datetime) -> str:
+        """A day under the axis of a chart."""
+        return dates.format_date(self._local(at), format="d MMM", locale=self.locale)
+
+    def moment(self, at: datetime) -> str:
+        """A day and a time, for a list."""
+        return dates.format_datetime(self._local(at), format="EEE d MMM y, HH:mm", locale=self.locale)
+
+    def span(self, span: timedelta) -> str:
+        """A length of time, roughly."""
+        return dates.format_timedelta(max(span, timedelta(0)), locale=self.locale, threshold=1.5, format="short")
+
+    def ago(self, span: timedelta) -> str:
+        return dates.format_timedelta(
+            -max(span, timedelta(seconds=1)), add_direction=True, locale=self.locale, threshold=1.5, format="short"
+        )
+
+    def _local(self, at: datetime | date) -> datetime | date:
+        return at.astimezone(ZoneInfo(self.zone)) if isinstance(at, datetime) else at

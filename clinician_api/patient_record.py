@@ -1,0 +1,180 @@
+"""What is known of one patient? Identity, dry weights, readings, episodes with their evidence and their history."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import LiteralString
+
+from psycopg.rows import class_row
+from pydantic import BaseModel, ConfigDict
+
+from clinician_api import chart
+from schemas.alert import Cause, Evidence, Severity
+from schemas.database import Connection
+
+MOST_READINGS = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patient:
+    """A patient as the page's head shows them; weights in kg."""
+
+    patient_id: str
+    time_zone: str
+    family_name: str | None
+    given_name: str | None
+    birth_date: date | None
+    sex: str | None
+    ins: str | None
+    ins_oid: str | None
+    last_at: datetime | None
+    last_kg: float | None
+
+
+PATIENT: LiteralString = """
+SELECT p.patient_id, p.time_zone, i.family_name, i.given_name, i.birth_date, i.sex, i.ins, i.ins_oid,
+       l.measured_at AS last_at, l.weight_kg::float8 AS last_kg
+FROM patient AS p
+LEFT JOIN patient_identity AS i USING (patient_id)
+LEFT JOIN latest_reading AS l USING (patient_id)
+WHERE p.patient_id = %(patient_id)s
+"""
+
+
+def patient(conn: Connection, patient_id: str) -> Patient | None:
+    with conn.cursor(row_factory=class_row(Patient)) as cursor:
+        return cursor.execute(PATIENT, {"patient_id": patient_id}).fetchone()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryWeight:
+    """A dry weight (kg), who set it and since when it holds."""
+
+    weight_kg: float
+    valid_from: datetime
+    author: str | None
+
+
+DRY_WEIGHTS: LiteralString = """
+SELECT weight_kg::float8 AS weight_kg, valid_from, u.display_name AS author
+FROM dry_weight LEFT JOIN app_user AS u ON u.user_id = author
+WHERE patient_id = %(patient_id)s ORDER BY valid_from DESC, dry_weight_id DESC
+"""
+
+
+def dry_weights(conn: Connection, patient_id: str) -> list[DryWeight]:
+    """All of them, the newest first."""
+    with conn.cursor(row_factory=class_row(DryWeight)) as cursor:
+        return cursor.execute(DRY_WEIGHTS, {"patient_id": patient_id}).fetchall()
+
+
+SET_DRY_WEIGHT: LiteralString = """
+INSERT INTO dry_weight (patient_id, weight_kg, valid_from, recorded_at, author)
+VALUES (%(patient_id)s, %(weight_kg)s, %(now)s, %(now)s, %(author)s)
+"""
+
+
+def set_dry_weight(conn: Connection, patient_id: str, *, weight_kg: float, author: int, now: datetime) -> None:
+    """A new one is added; the old ones stay."""
+    given = {"patient_id": patient_id, "weight_kg": weight_kg, "author": author, "now": now}
+    conn.execute(SET_DRY_WEIGHT, given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A weighing (kg) as the table shows it."""
+
+    measured_at: datetime
+    received_at: datetime
+    weight_kg: float
+    quarantine_reason: str | None
+    source: str
+
+    @property
+    def point(self) -> chart.Point:
+        return chart.Point(measured_at=self.measured_at, weight_kg=self.weight_kg, reason=self.quarantine_reason)
+
+
+READINGS: LiteralString = """
+SELECT measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source FROM reading
+WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND measured_at <= %(end)s
+ORDER BY measured_at DESC LIMIT %(most)s
+"""
+
+
+def readings(conn: Connection, patient_id: str, *, start: datetime, end: datetime) -> list[Reading]:
+    """The newest first, at most `MOST_READINGS`."""
+    asked = {"patient_id": patient_id, "start": start, "end": end, "most": MOST_READINGS}
+    with conn.cursor(row_factory=class_row(Reading)) as cursor:
+        return cursor.execute(READINGS, asked).fetchall()
+
+
+FIRST_READING: LiteralString = """
+SELECT measured_at FROM reading WHERE patient_id = %(patient_id)s ORDER BY measured_at LIMIT 1
+"""
+
+
+def first_reading_at(conn: Connection, patient_id: str) -> datetime | None:
+    row = conn.execute(FIRST_READING, {"patient_id": patient_id}).fetchone()
+    if row is None:
+        return None
+    assert isinstance(row[0], datetime)
+    return row[0]
+
+
+class Event(BaseModel):
+    """Something that happened to an episode: what the machine saw, or what a person did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    at: datetime
+    kind: str
+    severity: Severity | None = None
+    who: str | None = None
+    outcome: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """An episode with its evidence and everything that happened to it, oldest first."""
+
+    episode_id: int
+    cause: Cause
+    severity: Severity
+    opened_at: datetime
+    state: str
+    owner: str | None
+    taken_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    closed_by: str | None
+    evidence: Evidence
+    events: list[Event]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "evidence", Evidence.model_validate(self.evidence))
+        read = [Event.model_validate(event) for event in self.events]
+        object.__setattr__(self, "events", sorted(read, key=lambda event: event.at))
+
+
+EPISODES: LiteralString = """
+SELECT e.episode_id, cause, e.severity, opened_at, state, o.display_name AS owner, taken_at, closed_at, e.outcome,
+       (SELECT u.display_name FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
+        WHERE a.episode_id = e.episode_id AND action = 'close') AS closed_by,
+       e.evidence,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('at', at, 'kind', kind, 'severity', v.severity) ORDER BY event_id)
+                 FROM episode_event AS v WHERE v.episode_id = e.episode_id), '[]')
+    || coalesce((SELECT jsonb_agg(jsonb_build_object('at', at, 'kind', action, 'who', u.display_name,
+                        'outcome', a.outcome, 'note', note) ORDER BY acknowledgement_id)
+                 FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
+                 WHERE a.episode_id = e.episode_id), '[]') AS events
+FROM episode AS e LEFT JOIN app_user AS o ON o.user_id = e.owner
+WHERE patient_id = %(patient_id)s
+ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 50
+"""
+
+
+def episodes(conn: Connection, patient_id: str) -> list[Episode]:
+    """Open ones first, then the newest; fifty at most."""
+    with conn.cursor(row_factory=class_row(Episode)) as cursor:
+        return cursor.execute(EPISODES, {"patient_id": patient_id}).fetchall()

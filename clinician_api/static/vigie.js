@@ -1,0 +1,154 @@
+// How does an open screen stay true? Listens to /live, fetches the parts that changed, never under hand or pen.
+"use strict";
+(() => {
+  const LIVE = { "X-Vigie-Live": "1" };
+  const root = () => document.querySelector("[data-refresh]");
+  const news = document.getElementById("news");
+  const offline = document.getElementById("offline");
+  const waiting = new Set();
+  let timer = 0;
+  let inHand = false;
+
+  // ── drafts: what is typed in a note outlives a reload, an expired session and a refresh, in this tab only ──
+  const keyOf = (area) => `vigie-draft-${document.body.dataset.user}-${area.dataset.draft}`;
+  function restoreDrafts() {
+    for (const area of document.querySelectorAll("textarea[data-draft]")) {
+      const kept = sessionStorage.getItem(keyOf(area));
+      if (!area.value && kept) {
+        area.value = kept;
+        area.closest("details").open = true;
+      }
+    }
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("textarea[data-draft]")) sessionStorage.setItem(keyOf(event.target), event.target.value);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.action.endsWith("/sign-out")) sessionStorage.clear();
+    if (!form.matches("[data-once]")) return;
+    const button = form.querySelector("button");
+    setTimeout(() => { button.disabled = true; });
+    setTimeout(() => { button.disabled = false; }, 5000);
+  });
+  restoreDrafts();
+
+  function forgetClosedDrafts() {
+    const open = new Set([...document.querySelectorAll("textarea[data-draft]")].map(keyOf));
+    for (const closed of document.querySelectorAll("article.is-closed")) {
+      const key = `vigie-draft-${document.body.dataset.user}-${closed.id.replace("episode-", "")}`;
+      if (!open.has(key)) sessionStorage.removeItem(key);
+    }
+  }
+  forgetClosedDrafts();
+
+  if (!document.body.dataset.live) return;
+
+  // ── refreshing ──
+  function isWorklist() { return root() && root().id === "worklist"; }
+  function busy() {
+    const page = root();
+    const focused = document.activeElement;
+    if (isWorklist()) return inHand || (page.contains(focused) && focused !== page);
+    return false;
+  }
+  function writing(part) {
+    if (part.contains(document.activeElement) && document.activeElement.matches("textarea, select, input, button, summary")) return true;
+    if ([...part.querySelectorAll("textarea, input:not([type=hidden])")].some((field) => field.value !== field.defaultValue)) return true;
+    return [...part.querySelectorAll("select")].some((field) => field.value !== "");
+  }
+  document.addEventListener("pointerover", (event) => { inHand = Boolean(event.target.closest(".rows")); });
+  document.addEventListener("pointerleave", () => { inHand = false; });
+
+  async function fetchPage() {
+    const answer = await fetch(root().dataset.refresh, { headers: { ...LIVE, "HX-Current-URL": location.href } });
+    if (answer.status === 401) { location.href = answer.headers.get("HX-Redirect"); return null; }
+    return answer.ok ? answer.text() : null;
+  }
+  function keepOpen(before, after) {
+    const opened = [...before.querySelectorAll("details")].map((detail) => detail.open);
+    [...after.querySelectorAll("details")].forEach((detail, index) => { if (opened[index] !== undefined) detail.open = opened[index]; });
+  }
+  function refreshPatient(text) {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    let left = false;
+    for (const id of ["head", "weights", "episodes", "closed"]) {
+      const part = document.getElementById(id);
+      const next = fresh.getElementById(id);
+      if (!part || !next) continue;
+      if (writing(part)) { left = left || id === "episodes"; continue; }
+      if (part.querySelectorAll("details").length === next.querySelectorAll("details").length) keepOpen(part, next);
+      part.replaceWith(document.adoptNode(next));
+      htmx.process(document.getElementById(id));
+    }
+    return left;
+  }
+  async function refresh() {
+    const text = await fetchPage().catch(() => null);
+    if (text === null) return;
+    if (isWorklist()) {
+      if (busy()) return;
+      root().innerHTML = text;
+      settle();
+    } else if (refreshPatient(text) && waiting.size) announce(); else settle();
+  }
+  function settle() {
+    waiting.clear();
+    news.hidden = true;
+  }
+  function announce() {
+    const page = root();
+    news.textContent = waiting.size === 1 ? page.dataset.busyOne : page.dataset.busyMany.replace("{n}", waiting.size);
+    news.hidden = false;
+  }
+  function soon() {
+    if (!timer) timer = setTimeout(() => { timer = 0; refresh(); }, 300);
+  }
+  function concerns(item) {
+    const page = root();
+    if (!page) return false;
+    if (item.patient_id === "*") return true;
+    if (!isWorklist()) return item.patient_id === page.dataset.patient;
+    return item.kind === "episode" || page.querySelector(`[data-patient="${CSS.escape(item.patient_id)}"]`) !== null;
+  }
+  if (news) news.addEventListener("click", () => {
+    if (!isWorklist()) { location.reload(); return; }
+    inHand = false;
+    document.activeElement.blur();
+    refresh();
+  });
+  // Ages such as "2 minutes ago" grow old too, and what arrived between drawing and listening is caught up with.
+  setInterval(() => { if (root() && !busy() && !document.hidden) refresh(); }, 60000);
+
+  // ── listening ──
+  let source = null;
+  let lost = 0;
+  function listen() {
+    source = new EventSource(document.body.dataset.live);
+    source.addEventListener("hello", () => {
+      clearTimeout(lost);
+      lost = 0;
+      const away = !offline.hidden;
+      offline.hidden = true;
+      document.body.dataset.listening = "yes";
+      if (away) soon();
+    });
+    source.addEventListener("news", (event) => {
+      const item = JSON.parse(event.data);
+      if (!concerns(item)) return;
+      waiting.add(item.patient_id);
+      if (busy()) announce(); else soon();
+    });
+    source.addEventListener("error", () => {
+      document.body.dataset.listening = "";
+      if (!lost) lost = setTimeout(() => { offline.hidden = false; }, 3000);
+      if (source.readyState === EventSource.CLOSED) setTimeout(retry, 3000);
+    });
+  }
+  // A stream that is refused outright is not tried again by the browser: perhaps the session has ended.
+  async function retry() {
+    if (root()) await fetchPage().catch(() => null);
+    listen();
+  }
+  if (root()) listen();
+})();

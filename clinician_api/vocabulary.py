@@ -1,0 +1,64 @@
+"""What are causes, severities, outcomes, reasons called on the screens? English message ids, translated by fr.po."""
+
+from clinician_api.language import message
+from schemas.alert import Cause, Outcome, Severity
+
+CAUSES: dict[Cause, str] = {
+    "decompensation": message("Suspected decompensation"),
+    "weight_loss": message("Weight loss"),
+    "no_transmission": message("No weight received"),
+    "device": message("Scale problem"),
+}
+RULES: dict[Cause, str] = {
+    "decompensation": message("Weight rising fast, drifting upwards, or far above the dry weight."),
+    "weight_loss": message("Weight falling fast: over-diuresis or dehydration?"),
+    "no_transmission": message("No weighing for several days. This alert cannot be switched off."),
+    "device": message("The scale needs attention; the weights may not be trusted."),
+}
+CLINICAL: tuple[Cause, ...] = ("decompensation", "weight_loss")
+SEVERITIES: dict[Severity, str] = {
+    "alarm": message("Alarm"),
+    "alert": message("Alert"),
+    "watch": message("Watch"),
+}
+OUTCOMES: dict[Outcome, str] = {
+    "confirmed_advice": message("Confirmed: advice given"),
+    "confirmed_diuretic_changed": message("Confirmed: diuretic changed"),
+    "confirmed_visit": message("Confirmed: visit arranged"),
+    "confirmed_emergency": message("Confirmed: sent to emergency"),
+    "confirmed_hospital": message("Confirmed: admitted to hospital"),
+    "false_technique": message("False alert: weighing technique"),
+    "false_food": message("False alert: food or drink"),
+    "false_clothes": message("False alert: clothes"),
+    "false_other_person": message("False alert: another person"),
+    "false_scale": message("False alert: scale at fault"),
+    "no_contact": message("Patient could not be reached"),
+    "other": message("Other: see note"),
+}
+EVENTS = {
+    "raised": message("Raised"),
+    "repeated": message("Raised again"),
+    "severity_rose": message("Became more severe"),
+    "back_in_band": message("Back within the usual range"),
+    "take": message("Taken"),
+    "close": message("Closed"),
+}
+ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}
+REASONS = {
+    "implausible_weight": message("implausible weight"),
+    "implausible_jump": message("implausible jump from the last weight"),
+    "measured_in_the_future": message("time of weighing lies in the future"),
+    "clock_not_set": message("the scale's clock is not set"),
+    "later_that_day": message("not the first of the day"),
+}
+INS_TYPES = {
+    "1.2.250.1.213.1.4.8": message("INS-NIR"),
+    "1.2.250.1.213.1.4.9": message("INS-NIA"),
+    "1.2.250.1.213.1.4.10": message("INS test"),
+    "1.2.250.1.213.1.4.11": message("INS demonstration"),
+}
+
+
+def reason(code: str) -> str:
+    """A reading's reason in words; a code that ingest has learnt since, as it is."""
+    return REASONS.get(code, code)
