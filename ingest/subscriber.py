@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import ParamSpec, Self
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
@@ -39,6 +40,8 @@ BATCH_BYTES = 8 * 1024 * 1024
 SMALLEST_WINDOW = 20  # mosquitto's default: with as many unacknowledged, more may be waiting in the broker
 QUIET_SECONDS = 1.0
 RETRY_SECONDS = (0.1, 5.0)
+
+Arguments = ParamSpec("Arguments")
 
 log = structlog.get_logger()
 
@@ -69,6 +72,7 @@ class Connection:
         self.detail = "connecting to the broker"
         self._deliver = deliver
         self._now = now
+        self._window = WINDOW
         self._outstanding = 0
         self._backlog = False
         self._last_message = time.monotonic()
@@ -81,9 +85,9 @@ class Connection:
             manual_ack=True,
             reconnect_on_failure=False,
         )
-        self.client.on_connect = self._on_connect
-        self.client.on_subscribe = self._on_subscribe
-        self.client.on_message = self._on_message
+        self.client.on_connect = self._guarded(self._on_connect)
+        self.client.on_subscribe = self._guarded(self._on_subscribe)
+        self.client.on_message = self._guarded(self._on_message)
         self.client.on_disconnect = self._on_disconnect
 
     def open(self, url: AnyUrl, tls: BrokerSettings) -> None:
@@ -97,7 +101,7 @@ class Connection:
             self.client.tls_set_context(_tls(tls))
         if url.username:
             self.client.username_pw_set(url.username, url.password)
-        self.client.max_inflight_messages_set(WINDOW)
+        self.client.max_inflight_messages_set(0)  # `publish` keeps to the broker's window, paho does not know it
         host, port = (url.host or "").strip("[]"), url.port or (8883 if secure else 1883)
         if self.client.protocol == MQTTProtocolVersion.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -120,8 +124,10 @@ class Connection:
         Raises:
             NoBrokerError: the connection was lost before.
         """
-        for info in [self.client.publish(topic, payload, qos=1) for topic, payload in messages]:
-            self._wait(info)
+        waiting = iter(messages)
+        while window := list(islice(waiting, self._window)):
+            for info in [self.client.publish(topic, payload, qos=1) for topic, payload in window]:
+                self._wait(info)
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Tell the broker that this message is dealt with; nothing happens on a connection that is gone."""
@@ -130,6 +136,19 @@ class Connection:
             with self._lock:
                 self._outstanding -= 1
                 self._last_message = time.monotonic()
+
+    def _guarded(self, callback: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        """An exception ends paho's thread in silence; it must end the connection, so that another is made."""
+
+        def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+            try:
+                callback(*args, **kwargs)
+            except BaseException:
+                self.detail = "a fault of ours in the network thread: see the log"
+                self.closed.set()
+                raise
+
+        return guarded
 
     def _wait(self, info: MQTTMessageInfo) -> None:
         try:
@@ -149,8 +168,7 @@ class Connection:
             return
         self.welcomed = True
         self._backlog = bool(flags.session_present)
-        window: int = getattr(properties, "ReceiveMaximum", WINDOW)
-        client.max_inflight_messages_set(min(WINDOW, window))
+        self._window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
         client.subscribe([(READINGS, 1), (STATUSES, 1)])
 
     def _on_subscribe(

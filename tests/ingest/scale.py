@@ -1,0 +1,70 @@
+"""A scale for tests: publishes through the real broker and keeps the words it is given."""
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+
+def wait_until(true: Callable[[], bool], *, seconds: float = 10) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if true():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+class Scale:
+    """One connection that speaks for many devices; `words` maps (device, seq) to every word given."""
+
+    def __init__(self, port: int) -> None:
+        self.words: dict[tuple[str, int], list[str]] = defaultdict(list)
+        self.reasons: dict[tuple[str, int], str] = {}
+        self._lock = threading.Lock()
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id="test-scales", clean_session=False)
+        self._client.on_connect = lambda client, *_: client.subscribe("vigie/1/+/+/receipt", qos=1)
+        self._listens = threading.Event()
+        self._client.on_subscribe = lambda *_: self._listens.set()
+        self._client.on_message = self._on_receipt
+        self._client.reconnect_delay_set(1, 1)
+        self._client.max_inflight_messages_set(1000)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def __enter__(self) -> Self:
+        assert self._listens.wait(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, device: str, payload: object, *, retain: bool = False, kind: str = "reading") -> None:
+        data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        self._client.publish(f"vigie/1/home/{device}/{kind}", data, qos=1, retain=retain)
+
+    def word(self, device: str, seq: int, *, times: int = 1) -> str:
+        """The word for a seq once it was given `times` times; the same each time."""
+        assert wait_until(lambda: len(self.words[device, seq]) >= times), (device, seq, dict(self.words))
+        [word] = set(self.words[device, seq])
+        return word
+
+    def _on_receipt(self, _client: Client, _: object, message: MQTTMessage) -> None:
+        device = message.topic.split("/")[3]
+        receipt = json.loads(message.payload)
+        with self._lock:
+            for seq in receipt["stored"]:
+                self.words[device, seq].append("stored")
+            for word in ("quarantined", "rejected"):
+                for named in receipt[word]:
+                    self.words[device, named["seq"]].append(word)
+                    self.reasons[device, named["seq"]] = named["reason"]
