@@ -1,0 +1,109 @@
+import csv
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.commands import Start
+
+CLI = "deploy.cli"
+NOBODY = "postgresql://nobody@127.0.0.1:1/vigie"
+
+
+def says(start: Start, *arguments: str, status: int, **environment: str) -> list[str]:
+    """The lines of a command that ends with this status."""
+    command = start(CLI, *arguments, **environment)
+    assert command.process.wait(60) == status, command.output.read_text()
+    return command.output.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"VIGIE_DATABASE_URL": "mysql://secret@db/vigie"}, "VIGIE_DATABASE_URL: must look like"),
+        ({"VIGIE_API_PORT": "eighty"}, "VIGIE_API_PORT: "),
+        ({"VIGIE_CLOCK": "fast"}, "VIGIE_CLOCK: must be `real`"),
+        ({"VIGIE_BROKER_URL": "http://broker"}, "VIGIE_BROKER_URL: "),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "migrate", "doctor"])
+def test_a_bad_setting_is_named_in_one_line(
+    start: Start, command: str, environment: dict[str, str], expected: str
+) -> None:
+    (line,) = says(start, command, status=1, **environment)
+    assert expected in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["ingest"], ["up"], ["export", "out.csv"]])
+def test_a_database_that_is_away_at_the_start_is_one_line(start: Start, command: list[str]) -> None:
+    lines = says(start, *command, status=1, VIGIE_DATABASE_URL=NOBODY, VIGIE_BROKER_URL="mqtt://127.0.0.1:1")
+    assert len(lines) == 1
+    assert "the database cannot be reached" in lines[0]
+    assert "VIGIE_DATABASE_URL" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "command", [["nonsense"], ["import"], ["backtest", "x.csv", "--budget", "-1"], ["user", "add"]]
+)
+def test_wrong_usage_is_status_2(start: Start, command: list[str]) -> None:
+    says(start, *command, status=2)
+
+
+def test_a_port_that_was_asked_for_and_is_taken_names_its_holder(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        lines = says(start, "up", status=1, VIGIE_API_PORT=str(port))
+    assert f"cannot listen on 127.0.0.1, port {port}: " in lines[-1]
+    assert "(process " in lines[-1]
+
+
+def test_migrating_twice_applies_nothing_the_second_time(start: Start) -> None:
+    assert "applied 0001_tables" in says(start, "migrate", status=0)
+    assert says(start, "migrate", status=0) == ["the database is up to date"]
+
+
+def test_programs_wait_for_a_person_to_migrate_a_database_that_was_given(start: Start, empty_database_url: str) -> None:
+    (line,) = says(
+        start, "ingest", status=1, VIGIE_DATABASE_URL=empty_database_url, VIGIE_BROKER_URL="mqtt://127.0.0.1:1"
+    )
+    assert "run `vigie migrate` first" in line
+
+
+def test_a_history_goes_in_once_and_comes_out(start: Start, tmp_path: Path) -> None:
+    file, out = tmp_path / "readings.csv", tmp_path / "out.csv"
+    file.write_text(
+        "patient_id,measured_at,weight_kg\nP1,2026-01-05T07:00:00+01:00,80.1\nP2,2026-01-05T08:00:00+01:00,61\n"
+    )
+    assert says(start, "import", str(file), status=0)[-1].startswith("2 readings stored, 0 known already")
+    assert says(start, "import", str(file), status=0)[-1].startswith("0 readings stored, 2 known already")
+    says(start, "export", str(out), status=0)
+    with out.open() as exported:
+        rows = list(csv.DictReader(exported))
+    assert [(row["patient_id"], float(row["weight_kg"]), row["state"]) for row in rows] == [
+        ("P1", 80.1, "accepted"),
+        ("P2", 61.0, "accepted"),
+    ]
+
+
+def test_a_bad_row_is_named_and_nothing_of_the_file_is_stored(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "readings.csv"
+    file.write_text("patient_id,measured_at,weight_kg\nP1,2026-01-05T07:00:00+01:00,80.1\nP1,yesterday,80.2\n")
+    line = says(start, "import", str(file), status=1)[-1]
+    assert "row 3" in line
+    assert "measured_at" in line
+    file.write_text("patient_id,measured_at,weight_kg\nP1,2026-01-05T07:00:00+01:00,80.1\n")
+    assert says(start, "import", str(file), status=0)[-1].startswith("1 readings stored")
+
+
+def test_a_file_that_is_not_there_is_one_line(start: Start) -> None:
+    assert "No such file" in says(start, "import", "nowhere.csv", status=1)[-1]
+
+
+def test_the_doctor_fails_for_what_cannot_work_and_says_what_to_do(start: Start) -> None:
+    lines = says(start, "doctor", status=1, VIGIE_DATABASE_URL=NOBODY)
+    assert any(line.startswith("FAIL  database") and "VIGIE_DATABASE_URL" in line for line in lines)
+
+
+def test_the_doctor_is_content_with_an_empty_machine(start: Start) -> None:
+    assert not [line for line in says(start, "doctor", status=0) if line.startswith("FAIL")]
