@@ -4,7 +4,7 @@ A scale's clock error shows when it sends: `sent_at` against the arrival. Ahead 
 sent. Behind is the clock's fault too, unless the message may have waited in the broker.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, insort_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,7 +72,7 @@ class Earlier:
         return earlier
 
     def add(self, weighed: Weighed) -> None:
-        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=_measured_at)
+        insort_left(self._doubted if weighed.doubted else self._accepted, weighed, key=_measured_at)
 
     def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
         """Why this weight should wait, or None; what is judged is known to the next judgement."""
