@@ -3,31 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
+from ingest import dialects
 from ingest.adapters import native
 from ingest.claim import Condition, Refusal, Said
+from ingest.message import Message, Scale
 from schemas.topics import Topic
 
+NATIVE_TOPICS = "vigie/1/"
 BAD_TOPIC = "topic: site and device must be 1 to 64 letters, digits, or . _ : -"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """A message as the broker gave it; `may_have_waited`: perhaps it lay in the broker before `received_at`."""
-
-    topic: str
-    payload: bytes
-    received_at: datetime
-    may_have_waited: bool = False
-    retained: bool = False
-
-
-class Scale(NamedTuple):
-    """A scale, by the two levels of its topic: the broker answers for who may publish there, not the payload."""
-
-    site: str
-    device_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +36,12 @@ class Sighting:
 
 
 def arrivals(message: Message) -> Iterator[Arrival]:
-    """What a message on a reading topic says. A retained one is only late: its seq tells whether it is known."""
+    """What a message says that is no status."""
+    return _native(message) if message.topic.startswith(NATIVE_TOPICS) else _foreign(message)
+
+
+def _native(message: Message) -> Iterator[Arrival]:
+    """A retained one is only late: its seq tells whether it is known."""
     topic = Topic.parse(message.topic)
     for said in native.decode(message.payload):
         yield Arrival(
@@ -61,6 +50,19 @@ def arrivals(message: Message) -> Iterator[Arrival]:
             received_at=message.received_at,
             may_have_waited=message.may_have_waited or message.retained,
             said=said if topic else Refusal(seq=said.seq, reason=BAD_TOPIC, raw=message.payload),
+        )
+
+
+def _foreign(message: Message) -> Iterator[Arrival]:
+    """Retained or late, the adapter has thought of it already: its readings carry no `sent_at` to be corrected by."""
+    dialect = dialects.dialect_of(message.topic)
+    for scale, said in dialect.read(message) if dialect else ():
+        yield Arrival(
+            topic=message.topic,
+            scale=scale,
+            received_at=message.received_at,
+            may_have_waited=message.may_have_waited or message.retained,
+            said=said,
         )
 
 
@@ -79,4 +81,4 @@ def sighting(message: Message) -> Sighting | None:
 
 
 def is_status(message: Message) -> bool:
-    return message.topic.endswith("/status")
+    return message.topic.endswith("/status") and message.topic.startswith(NATIVE_TOPICS)

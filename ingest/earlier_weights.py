@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from ingest.arrival import Scale
+from ingest.message import Scale
 from ingest.quality import Earlier
 from schemas.database import Connection
 from schemas.plausibility import Weighed

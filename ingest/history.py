@@ -12,8 +12,8 @@ from typing import IO, LiteralString
 from psycopg.rows import class_row
 
 from ingest import reading_rows
-from ingest.arrival import Scale
 from ingest.earlier_weights import earlier_weights
+from ingest.message import Scale
 from ingest.quality import lies_ahead
 from ingest.reading_rows import Row, Weighing
 from schemas.database import Connection

@@ -8,7 +8,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from ingest.arrival import Scale
+from ingest.message import Scale
 from schemas.database import Connection
 
 LOANS: LiteralString = """

@@ -1,7 +1,7 @@
 """How do judged weighings become rows? One COPY into a temporary table, then inserts that pass over what is known.
 
-Order of locks, the same in every transaction, each table's rows sorted: receipt, reading, latest_reading. So two
-workers with overlapping batches wait for one another and never deadlock.
+Order of locks, the same in every transaction, each table's rows sorted: device_sighting, receipt, reading,
+latest_reading. So two workers with overlapping batches wait for one another and never deadlock.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,7 +12,8 @@ from typing import Literal, LiteralString
 
 from psycopg.rows import class_row
 
-from ingest.arrival import Scale
+from ingest.claim import TimeSource
+from ingest.message import Scale
 from schemas.database import Connection
 
 Word = Literal["stored", "quarantined", "rejected"]
@@ -22,7 +23,7 @@ CREATE_INCOMING: LiteralString = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
     site text, device_id text, seq bigint, word text, reason text, said_of text,
     patient_id text, measured_at timestamptz, received_at timestamptz, recorded_at timestamptz, weight_kg numeric,
-    source text, clock_error interval, raw text
+    source text, clock_error interval, raw text, time_source text, origin text
 ) ON COMMIT DROP
 """
 EMPTY_INCOMING: LiteralString = "TRUNCATE incoming"
@@ -37,9 +38,9 @@ WITH new AS (
     RETURNING site, device_id, seq
 ), added AS (
     INSERT INTO reading (site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,
-                         quarantine_reason, source, clock_error, raw)
+                         quarantine_reason, source, clock_error, raw, time_source, origin)
     SELECT site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,
-           reason, source, clock_error, raw
+           reason, source, clock_error, raw, time_source, origin
     FROM incoming LEFT JOIN new USING (site, device_id, seq)
     WHERE word <> 'rejected' AND (incoming.seq IS NULL OR new.seq IS NOT NULL)
     ORDER BY site, device_id, seq, measured_at
@@ -75,6 +76,8 @@ class Weighing:
     source: str
     clock_error: timedelta | None
     raw: str
+    time_source: TimeSource | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,10 +116,11 @@ def insert(conn: Connection, rows: Sequence[Row], *, now: datetime) -> Stored:
 
 def _weighing(weighing: Weighing | None, now: datetime) -> tuple[object, ...]:
     if weighing is None:
-        return (None, None, None, now, None, None, None, None)
+        return (None, None, None, now, None, None, None, None, None, None)
     return (
         *(weighing.patient_id, weighing.measured_at, weighing.received_at, now, weighing.weight_kg),
         *(weighing.source, weighing.clock_error, weighing.raw),
+        *(weighing.time_source, weighing.origin),
     )
 
 

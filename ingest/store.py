@@ -1,7 +1,7 @@
 """What is the word for each reading of a batch of messages? Everything is written in one transaction, the caller's."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
@@ -9,11 +9,12 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from ingest import reading_rows
-from ingest.arrival import Arrival, Scale, Sighting
-from ingest.claim import Claim, Condition, Refusal, is_number_of_a_reading
+from ingest import echoes, reading_rows, retractions
+from ingest.arrival import Arrival, Sighting
+from ingest.claim import Claim, Condition, Refusal, Retraction, is_number_of_a_reading
 from ingest.earlier_weights import Person, earlier_weights
 from ingest.loans import borrowers
+from ingest.message import Scale
 from ingest.quality import Timing, doubt_of_time, timing
 from ingest.reading_rows import Row, Weighing, Word
 from schemas.database import Connection
@@ -77,14 +78,20 @@ class Outcome:
 def store(
     conn: Connection, arrivals: Sequence[Arrival], sightings: Iterable[Sighting], *, now: datetime, rate: float
 ) -> Outcome:
-    """Store a batch; does not commit. A seq known before gets its word again, whatever it says now."""
+    """Store a batch; does not commit. A seq known before gets its word again, whatever it says now.
+
+    The sightings go first: their rows' locks let two workers with messages of one scale without `seq` go one after the
+    other, and a loan that begins meanwhile (0011_late_owners.sql) wait.
+    """
+    _sight(conn, [*sightings, *_signs_of_life(arrivals)])
     keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
     known = _words(conn, keys)
-    rows = _judge(conn, _first_of_each([a for a in arrivals if _key(a) not in known]), rate=rate)
-    added = reading_rows.insert(conn, rows, now=now)
+    unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
+    new = [*_first_of_each(arrivals, known), *echoes.weighings(conn, unnumbered)]
+    added = reading_rows.insert(conn, _judge(conn, new, rate=rate), now=now)
+    retractions.apply(conn, arrivals, now=now)
     words = _words(conn, keys)
     refused = _reject(conn, arrivals, words, now=now)
-    _sight(conn, [*sightings, *_signs_of_life(arrivals)])
     reading_rows.notify(conn, added.patients)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
     return Outcome(answers=answers, stored=added.stored, quarantined=added.quarantined, refused=refused)
@@ -110,20 +117,20 @@ def _words(conn: Connection, keys: Sequence[Key]) -> dict[Key | None, _Given]:
         return {(Scale(given.site, given.device_id), given.seq): given for given in cursor}
 
 
-def _first_of_each(arrivals: Iterable[Arrival]) -> list[tuple[Key, Arrival]]:
-    """The first claim of each seq in the batch is the one that counts."""
+def _first_of_each(arrivals: Iterable[Arrival], known: Mapping[Key | None, _Given]) -> list[Arrival]:
+    """The first claim of each new seq in the batch is the one that counts."""
     first: dict[Key, Arrival] = {}
     for arrival in arrivals:
-        if key := _key(arrival):
+        if (key := _key(arrival)) and key not in known:
             first.setdefault(key, arrival)
-    return list(first.items())
+    return list(first.values())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Timed:
     """A claim with its true time and its person, before its weight is judged."""
 
-    key: Key
+    scale: Scale
     arrival: Arrival
     claim: Claim
     timing: Timing
@@ -132,10 +139,10 @@ class _Timed:
 
     @property
     def person(self) -> Person:
-        return self.patient_id or self.key[0]
+        return self.patient_id or self.scale
 
 
-def _judge(conn: Connection, new: Sequence[tuple[Key, Arrival]], *, rate: float) -> list[Row]:
+def _judge(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[Row]:
     claims = _time(conn, new, rate=rate)
     earlier = earlier_weights(conn, [(t.person, t.timing.measured_at) for t in claims if t.doubt is None])
     rows = []
@@ -143,55 +150,56 @@ def _judge(conn: Connection, new: Sequence[tuple[Key, Arrival]], *, rate: float)
         weight_kg, at = float(timed.claim.weight_kg), timed.timing.measured_at
         rows.append(_row(timed, timed.doubt or earlier[timed.person].judge(weight_kg, at)))
     return rows + [
-        Row(scale=key[0], seq=key[1], word="rejected", reason=said.reason, said_of=said.said_of, weighing=None)
-        for key, arrival in new
-        if isinstance(said := arrival.said, Refusal)
+        Row(scale=scale, seq=said.seq, word="rejected", reason=said.reason, said_of=said.said_of, weighing=None)
+        for arrival in new
+        if (scale := arrival.scale) and isinstance(said := arrival.said, Refusal)
     ]
 
 
-def _time(conn: Connection, new: Sequence[tuple[Key, Arrival]], *, rate: float) -> list[_Timed]:
-    loans = borrowers(conn, [scale for (scale, _), _ in new])
+def _time(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[_Timed]:
+    loans = borrowers(conn, [arrival.scale for arrival in new if arrival.scale])
     timed = []
-    for key, arrival in new:
-        if isinstance(claim := arrival.said, Claim):
+    for arrival in new:
+        if (scale := arrival.scale) and isinstance(claim := arrival.said, Claim):
             when = timing(claim, received_at=arrival.received_at, may_have_waited=arrival.may_have_waited, rate=rate)
             doubt = doubt_of_time(when.measured_at, received_at=arrival.received_at, rate=rate)
-            patient_id = loans.of(key[0], at=arrival.received_at if doubt else when.measured_at)
-            timed.append(_Timed(key=key, arrival=arrival, claim=claim, timing=when, doubt=doubt, patient_id=patient_id))
+            patient_id = loans.of(scale, at=arrival.received_at if doubt else when.measured_at)
+            timed.append(
+                _Timed(scale=scale, arrival=arrival, claim=claim, timing=when, doubt=doubt, patient_id=patient_id)
+            )
     return timed
 
 
 def _row(timed: _Timed, doubt: str | None) -> Row:
     return Row(
-        scale=timed.key[0],
-        seq=timed.key[1],
+        scale=timed.scale,
+        seq=timed.claim.seq,
         word="quarantined" if doubt else "stored",
         reason=doubt,
-        said_of=timed.claim.said_of,
+        said_of="" if timed.claim.seq is None else timed.claim.said_of,
         weighing=Weighing(
             patient_id=timed.patient_id,
             measured_at=timed.timing.measured_at,
             received_at=timed.arrival.received_at,
             weight_kg=timed.claim.weight_kg,
-            source="native-1",
+            source=timed.claim.source,
             clock_error=timed.timing.clock_error,
             raw=timed.claim.raw,
+            time_source=timed.claim.time_source,
+            origin=timed.claim.origin,
         ),
     )
 
 
 def _reject(conn: Connection, arrivals: Iterable[Arrival], words: dict[Key | None, _Given], *, now: datetime) -> int:
     """Keep every message that is no reading, and every new claim for a seq that stands for something else."""
-    rejected = [
-        (_fingerprint(arrival), arrival, reason)
-        for arrival in arrivals
-        if (reason := _reason_to_reject(arrival, words))
-    ]
+    refused = [(a, reason) for a in arrivals if (reason := _reason_to_reject(a, words))]
+    rejected = [(_fingerprint(a), a, reason) for a, reason in refused if not isinstance(a.said, Refusal) or a.said.kept]
     rejected.sort(key=itemgetter(0))  # two workers with the same messages lock them in the same order
     if rejected:
         with conn.cursor() as cursor:
             cursor.executemany(REJECT, [_rejection(*rejection, now) for rejection in rejected])
-    return len(rejected)
+    return len(refused)
 
 
 def _raw(arrival: Arrival) -> bytes:
@@ -220,7 +228,9 @@ def _reason_to_reject(arrival: Arrival, words: dict[Key | None, _Given]) -> str 
     if isinstance(arrival.said, Refusal):
         return arrival.said.reason
     given = words.get(_key(arrival))
-    return "seq_reused" if given and given.said_of != arrival.said.said_of else None
+    if given is None or isinstance(arrival.said, Retraction):
+        return None
+    return "seq_reused" if given.said_of != arrival.said.said_of else None
 
 
 def _signs_of_life(arrivals: Iterable[Arrival]) -> Iterator[Sighting]:
@@ -270,5 +280,5 @@ def _answer(arrival: Arrival, words: dict[Key | None, _Given]) -> Answer | None:
         return None
     if given := words.get(_key(arrival)):
         return Answer(topic=arrival.topic, seq=said.seq, word=given.word, reason=given.reason)
-    assert isinstance(said, Refusal)
+    assert isinstance(said, Refusal)  # a claim with a seq has been given its word
     return Answer(topic=arrival.topic, seq=said.seq, word="rejected", reason=said.reason)

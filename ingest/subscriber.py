@@ -26,7 +26,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest.arrival import Message
+from ingest.message import Message
 from schemas.settings import BrokerSettings
 from schemas.topics import READINGS, STATUSES
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ingest import store
-from ingest.arrival import Arrival, Scale
+from ingest.arrival import Arrival
 from ingest.claim import Claim, Condition, Refusal
+from ingest.message import Scale
 from schemas import database
 from schemas.database import Connection
 from tests.ingest.conftest import lend
