@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.adapters import native
+from ingest.adapters import native, strict_json
 from ingest.claim import Claim, Condition, Refusal
 
 GOOD: dict[str, object] = {"seq": 412, "measured_at": "2026-11-22T07:12:05+01:00", "weight_kg": 82.4}
@@ -97,7 +97,7 @@ def test_a_seq_is_an_integer_that_can_be_kept(seq: str, named: int | None, reaso
         (b'{"seq": 1\xff}', None, "payload: is not UTF-8"),
         (b"[" * 100_000 + b"]" * 100_000, None, "payload: is nested too deeply"),
         (b"null", None, "payload: must be an object"),
-        (b"x" * (native.MESSAGE_BYTES + 1), None, "payload: must be at most 2 MiB"),
+        (b"x" * (strict_json.MESSAGE_BYTES + 1), None, "payload: must be at most 2 MiB"),
         (b'{"readings": []}', None, "readings: must be a list of at least one reading"),
         (b'{"readings": {"seq": 1}}', None, "readings: must be a list of at least one reading"),
     ],
