@@ -1,25 +1,30 @@
 """What does `vigie ingest` do? Take what came, store it, give receipts, acknowledge: in this order and no other.
 
-A kill between any two steps costs a repetition, never a reading: what was not acknowledged comes again from the broker,
+While the receipts of a batch are on their way, the next batch is stored; acknowledgements keep the order. A kill
+between any two steps costs a repetition, never a reading: what was not acknowledged comes again from the broker,
 what was not receipted comes again from the scale, and `receipt` (the table) makes both harmless.
 """
 
+import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import TracebackType
+from typing import Self
 
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat
+from ingest import arrival, heartbeat, subscriber
 from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
 from ingest.store import Outcome
-from ingest.subscriber import Delivery, NoBrokerError, Subscriber
+from ingest.subscriber import Access, Delivery, Subscriber
+from ingest.subscriptions import Share
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings
@@ -88,44 +93,105 @@ class Store:
         self._conn = None
 
 
+class Replies:
+    """Receipts and acknowledgements of what is committed, in that order, batch by batch, in a thread of their own."""
+
+    def __init__(self, *, clock: Clock, stop: threading.Event) -> None:
+        self._clock, self._stop = clock, stop
+        self._committed: queue.Queue[Committed] = queue.Queue(1)
+        self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
+        self._fault: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._fault:
+            raise self._fault
+
+    def give(self, committed: "Committed") -> None:
+        """Take over a batch; waits while the one before the last is not finished."""
+        while not self._stop.is_set():
+            try:
+                self._committed.put(committed, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    def _run(self) -> None:
+        """A thread that dies in silence would leave everything unacknowledged; the program must end with it."""
+        try:
+            while not (self._stop.is_set() and self._committed.empty()):
+                try:
+                    committed = self._committed.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                finish(committed, at=self._clock.now())
+        except BaseException as fault:  # noqa: BLE001 it is raised again, by __exit__, in the thread that can end us
+            self._fault = fault
+            self._stop.set()
+
+
 def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     """Ingest until `stop` is set; outages of broker and database are waited out."""
     assert settings.database_url
     assert settings.broker_url
     url = settings.database_url.get_secret_value()
     store = Store(url, clock=clock, stop=stop)
-    subscriber = Subscriber(settings.broker_url, tls=settings.broker, now=clock.now, stop=stop)
-    beating = heartbeat.start(url, detail=lambda: _detail(store, subscriber), stop=stop)
-    with subscriber:
-        for deliveries in subscriber.batches():
-            handle(deliveries, store=store, subscriber=subscriber, clock=clock)
+    share = Share(worker=settings.ingest.worker, sites=tuple(settings.ingest.sites))
+    access = Access(url=settings.broker_url, tls=settings.broker)
+    broker = Subscriber(access, share, now=clock.now, stop=stop, able=lambda: store.detail == "ok")
+    beating = heartbeat.start(url, detail=lambda: _detail(store, broker), stop=stop)
+    with broker, Replies(clock=clock, stop=stop) as replies:
+        for deliveries in broker.batches():
+            handle(deliveries, store=store, replies=replies)
     store.close()
     beating.join()
 
 
-def _detail(store: Store, subscriber: Subscriber) -> str:
-    return "; ".join(detail for detail in (subscriber.detail, store.detail) if detail != "ok") or "ok"
+def _detail(store: Store, broker: Subscriber) -> str:
+    return "; ".join(detail for detail in (broker.detail, store.detail) if detail != "ok") or "ok"
 
 
-def handle(deliveries: Sequence[Delivery], *, store: Store, subscriber: Subscriber, clock: Clock) -> None:
-    """One batch, step by step; the order of the last three is sacred."""
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """A batch that is safe; `began` in perf_counter seconds."""
+
+    deliveries: Sequence[Delivery]
+    readings: int
+    outcome: Outcome
+    began: float
+
+
+def handle(deliveries: Sequence[Delivery], *, store: Store, replies: Replies) -> None:
+    """One batch as far as its commit; only then are there replies."""
     began = time.perf_counter()
     batch = read(deliveries)
     outcome = store.commit(batch)
-    if outcome is None:
-        return
-    receipted = send_receipts(outcome, subscriber=subscriber, at=clock.now())
+    if outcome is not None:
+        replies.give(Committed(deliveries=deliveries, readings=len(batch.arrivals), outcome=outcome, began=began))
+
+
+def finish(committed: Committed, *, at: datetime) -> None:
+    """Receipts, then acknowledgements; never the other way round."""
+    deliveries, outcome = committed.deliveries, committed.outcome
+    receipted = send_receipts(outcome, deliveries, at=at)
     if receipted:
         acknowledge(deliveries)
     log.info(
         "batch",
         messages=len(deliveries),
-        readings=len(batch.arrivals),
+        readings=committed.readings,
         stored=outcome.stored,
         quarantined=outcome.quarantined,
         refused=outcome.refused,
         receipted=receipted,
-        ms=round((time.perf_counter() - began) * 1000, 1),
+        ms=round((time.perf_counter() - committed.began) * 1000, 1),
     )
 
 
@@ -192,16 +258,14 @@ def _refusal(item: Arrival) -> Refusal:
     )
 
 
-def send_receipts(outcome: Outcome, *, subscriber: Subscriber, at: datetime) -> bool:
+def send_receipts(outcome: Outcome, deliveries: Sequence[Delivery], *, at: datetime) -> bool:
     """Give each scale its words; whether the broker has them all. If not, the messages come again."""
     try:
-        subscriber.publish(receipt_messages.receipts(outcome.answers, at=at))
-    except NoBrokerError:
+        subscriber.publish(receipt_messages.receipts(outcome.answers, at=at), deliveries)
+    except subscriber.NoBrokerError:
         return False
     return True
 
 
 def acknowledge(deliveries: Sequence[Delivery]) -> None:
-    """Let the broker forget these messages, in the order in which it delivered them (MQTT-4.6.0-2)."""
-    for delivery in deliveries:
-        delivery.connection.acknowledge(delivery)
+    subscriber.acknowledge(deliveries)

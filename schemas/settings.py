@@ -21,6 +21,13 @@ class BrokerSettings(BaseModel, extra="forbid"):
     key_file: Path | None = None
 
 
+class IngestSettings(BaseModel, extra="forbid"):
+    """Several ingest workers: `VIGIE_INGEST__WORKER` is this one's number, `VIGIE_INGEST__SITES` (JSON) its sites."""
+
+    worker: Annotated[int, Field(ge=1, le=999)] | None = None
+    sites: list[str] = []
+
+
 class Settings(BaseSettings):
     """Every `VIGIE_…` variable; see the README's table."""
 
@@ -30,6 +37,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     broker_url: BrokerUrl | None = None
     broker: BrokerSettings = BrokerSettings()
+    ingest: IngestSettings = IngestSettings()
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     public_url: AnyUrl | None = None
@@ -65,6 +74,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PUBLIC_URL": settings.public_url,
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,
+        "METRICS_PORT": settings.metrics_port,
     }
     return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}  # noqa: TID251 the one place
 

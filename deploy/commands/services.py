@@ -1,7 +1,7 @@
 """`vigie up`, `ingest`, `alerts`, `api`, `migrate`: the programs and their database."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,11 +31,23 @@ def migrate() -> None:
 
 
 @app.command()
-def ingest() -> None:
+def ingest(
+    worker: Annotated[
+        int | None, typer.Option(min=1, max=999, help="This worker's number, if several share the load: 1, 2, ...")
+    ] = None,
+    sites: Annotated[
+        str, typer.Option(help="This worker's sites, comma-separated, where the broker cannot share (MQTT 3.1.1).")
+    ] = "",
+) -> None:
     """Take readings from the broker into the database, in the foreground."""
     from deploy import program
 
-    _run("ingest", program.ingest)
+    def run(settings: "Settings", clock: "Clock") -> None:
+        given = {"worker": worker, "sites": [site for site in sites.split(",") if site]}
+        part = settings.ingest.model_copy(update={name: value for name, value in given.items() if value})
+        program.ingest(settings.model_copy(update={"ingest": part}), clock)
+
+    _run("ingest", run)
 
 
 @app.command()

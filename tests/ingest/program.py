@@ -14,9 +14,9 @@ from typing import Any
 from ingest import arrival, service
 from ingest import store as storing
 from ingest.store import Answer, Outcome
-from ingest.subscriber import Delivery, Subscriber
+from ingest.subscriber import Delivery
 from schemas import logs
-from schemas.clock import Clock
+from schemas.clock import Clock, real_now
 from schemas.settings import read_settings
 
 Step = Callable[..., Any]
@@ -65,13 +65,13 @@ def arm(step: str, maybe_die: Callable[[], None]) -> None:
 
 
 def lying(maybe_die: Callable[[], None]) -> Step:
-    def handle(deliveries: Sequence[Delivery], *, store: service.Store, subscriber: Subscriber, clock: Clock) -> None:
+    def handle(deliveries: Sequence[Delivery], *, store: service.Store, replies: service.Replies) -> None:
         said = [a for d in deliveries if not arrival.is_status(d.message) for a in arrival.arrivals(d.message)]
         answers = [
             Answer(topic=a.topic, seq=a.said.seq, word="stored", reason=None) for a in said if a.said.seq is not None
         ]
         outcome = Outcome(answers=answers, stored=0, quarantined=0, refused=0)
-        service.send_receipts(outcome, subscriber=subscriber, at=clock.now())
+        service.send_receipts(outcome, deliveries, at=real_now())
         service.acknowledge(deliveries)
         maybe_die()
         store.commit(service.read(deliveries))

@@ -1,0 +1,114 @@
+"""What do many scales send? Readings at a rate, or as fast as the broker takes them, over one bare connection.
+
+    python -m deploy.bench.flood PORT READINGS DEVICES RATE    (RATE 0: as fast as it goes)
+
+Prints one JSON object: seconds, and at a rate the milliseconds from sending a reading to its receipt, p50 and p99.
+A receipt follows the commit, so these bound publish-to-commit from above.
+"""
+
+import json
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from ingest import wire
+from ingest.wire import V311, Splitter, Wish
+
+WINDOW = 500
+FIRST = datetime(2026, 1, 1, 6, tzinfo=UTC)
+PATIENCE_SECONDS = 60
+
+
+class Flood:
+    """One connection for all scales; counts what the broker has taken, and notes when receipts come."""
+
+    def __init__(self, port: int, *, devices: int, listen: bool) -> None:
+        self.receipted: dict[int, float] = {}
+        self._devices = devices
+        self._taken = 0
+        self._changed = threading.Condition()
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(wire.connect(_wish(), version=V311, keepalive=0))
+        if listen:
+            self._socket.sendall(wire.subscribe(["vigie/1/bench/+/receipt"], version=V311, mid=1))
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, seqs: range) -> None:
+        """Publish these readings, never more than a window ahead of the broker."""
+        for start in range(seqs.start, seqs.stop, 100):
+            some = range(start, min(seqs.stop, start + 100))
+            self.wait_for(some.start - WINDOW + 1)
+            self._socket.sendall(b"".join([self._reading(seq) for seq in some]))
+
+    def wait_for(self, count: int) -> None:
+        """Until the broker has taken so many."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._taken >= count)
+
+    def _reading(self, seq: int) -> bytes:
+        return wire.publish(*reading(seq, self._devices), version=V311, mid=seq % 65535 + 1)
+
+    def _read(self) -> None:
+        splitter = Splitter()
+        while data := self._socket.recv(65536):
+            now = time.perf_counter()
+            taken = 0
+            for packet in splitter.feed(data):
+                if packet.kind == wire.PUBACK:
+                    taken += 1
+                elif packet.kind == wire.PUBLISH:
+                    self._note(wire.published(packet, version=V311), now)
+            with self._changed:
+                self._taken += taken
+                self._changed.notify()
+
+    def _note(self, received: wire.Published, now: float) -> None:
+        for seq in json.loads(received.payload)["stored"]:
+            self.receipted.setdefault(seq, now)
+        self._socket.sendall(wire.acknowledgements([received.mid]))
+
+
+def _wish() -> Wish:
+    return Wish(client_id=f"flood-{time.time_ns()}", clean=True)
+
+
+def reading(seq: int, devices: int) -> tuple[str, bytes]:
+    """A believable reading: each scale weighs its patient once a day."""
+    day, device = divmod(seq, devices)
+    at = (FIRST + timedelta(hours=day / 6, seconds=device)).isoformat()
+    payload = f'{{"seq": {seq}, "measured_at": "{at}", "weight_kg": {78 + device % 40 / 10 + day % 7 / 10:.1f}, '
+    payload += f'"battery_pct": {60 + device % 40}, "impedance_ohm": 503, "user_slot": 1, "firmware": "1.4.2"}}'
+    return f"vigie/1/bench/s{device}/reading", payload.encode()
+
+
+def main(port: int, readings: int, devices: int, rate: int) -> dict[str, object]:
+    """Send, and wait until the broker has all; at a rate also until all are receipted."""
+    flood = Flood(port, devices=devices, listen=rate > 0)
+    began = time.perf_counter()
+    if not rate:
+        flood.send(range(readings))
+        flood.wait_for(readings)
+        return {"seconds": time.perf_counter() - began}
+    sent: dict[int, float] = {}
+    step = max(1, rate // 1000)
+    for start in range(0, readings, step):
+        time.sleep(max(0.0, began + start / rate - time.perf_counter()))
+        now = time.perf_counter()
+        sent |= dict.fromkeys(range(start, min(readings, start + step)), now)
+        flood.send(range(start, min(readings, start + step)))
+    seconds = time.perf_counter() - began
+    end = time.monotonic() + PATIENCE_SECONDS
+    while len(flood.receipted) < readings and time.monotonic() < end:
+        time.sleep(0.05)
+    taken = [flood.receipted[seq] - sent[seq] for seq in sent if seq in flood.receipted]
+    p50, p99 = (np.quantile(np.array(taken) * 1000, [0.5, 0.99]).round(2).tolist()) if taken else (None, None)
+    return {"seconds": seconds, "missing": readings - len(taken), "p50": p50, "p99": p99}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*map(int, sys.argv[1:5]))))
