@@ -55,8 +55,8 @@ def _native(message: Message) -> Iterator[Arrival]:
 
 def _foreign(message: Message) -> Iterator[Arrival]:
     """Retained or late, the adapter has thought of it already: its readings carry no `sent_at` to be corrected by."""
-    dialect = dialects.dialect_of(message.topic)
-    for scale, said in dialect.read(message) if dialect else ():
+    read = dialects.reader_of(message.topic)
+    for scale, said in read(message) if read else ():
         yield Arrival(
             topic=message.topic,
             scale=scale,

@@ -31,6 +31,7 @@ class Claim:
     `seq` is None where the dialect has none; then time and weight tell one weighing from another, `origin` is what the
     dialect calls it (to correct it later), and the same weight within `repeats_within` of the last is the same weighing
     heard again. `restates`: said live by somebody who means it now, so it stands even if it was taken back before.
+    `doubt`: the source's own, so that a human looks first.
     """
 
     seq: int | None
@@ -44,6 +45,7 @@ class Claim:
     origin: str | None = None
     repeats_within: timedelta | None = None
     restates: bool = False
+    doubt: Literal["ambiguous_person"] | None = None
 
     @property
     def said_of(self) -> str:

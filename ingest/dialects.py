@@ -4,44 +4,80 @@ A dialect's adapter is a pure function from a message to what it says of which s
 none of our business (a thermometer on the same gateway).
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ingest.claim import Said
-from ingest.message import Message, Scale
-
-Heard = tuple[Scale | None, Said]
-Adapter = Callable[[Message], Iterator[Heard]]
+from ingest.adapters import (
+    ble_scale_sync,
+    esphome,
+    lorawan,
+    miscale,
+    openscale,
+    tasmota,
+    tenovi,
+    theengs,
+    withings,
+)
+from ingest.adapters.hearing import Read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
-    """`filters` are MQTT topic filters."""
+    """`filters` are MQTT topic filters; where two homes would use one topic, a level before it names the home."""
 
     name: str
     filters: tuple[str, ...]
-    read: Adapter
+    read: Read
 
 
-DIALECTS: tuple[Dialect, ...] = ()
+DIALECTS = (
+    Dialect(
+        name=openscale.NAME,
+        filters=(
+            *("openScaleSync/+/measurements/+", "openScaleSync/measurements/+"),
+            *("+/openScaleSync/+/measurements/+", "+/openScaleSync/measurements/+"),
+        ),
+        read=openscale.read,
+    ),
+    Dialect(
+        name=ble_scale_sync.NAME,
+        filters=(
+            *("scale/body-composition", "scale/body-composition/+"),
+            *("+/scale/body-composition", "+/scale/body-composition/+"),
+        ),
+        read=ble_scale_sync.read,
+    ),
+    Dialect(name=theengs.NAME, filters=("+/+/BTtoMQTT/+",), read=theengs.read),
+    Dialect(
+        name=miscale.NAME,
+        filters=("miscale/+/weight", "miScale/+/weight", "+/miscale/+/weight", "+/miScale/+/weight"),
+        read=miscale.read,
+    ),
+    Dialect(name=tasmota.NAME, filters=("stat/+/SENSOR", "tele/+/SENSOR"), read=tasmota.read),
+    Dialect(name=esphome.NAME, filters=("+/sensor/+/state",), read=esphome.read),
+    Dialect(name=lorawan.CHIRPSTACK, filters=("application/+/device/+/event/up",), read=lorawan.read_chirpstack),
+    Dialect(name=lorawan.THINGS_STACK, filters=("v3/+/devices/+/up",), read=lorawan.read_things_stack),
+)
+WEBHOOKS = {  # by the path that follows /webhook/
+    "tenovi": tenovi.read,
+    "withings": withings.read,
+    "openscale": openscale.read_webhook,
+    "ble-scale-sync": ble_scale_sync.read_webhook,
+}
 FILTERS: tuple[str, ...] = tuple(topic_filter for dialect in DIALECTS for topic_filter in dialect.filters)
 """To subscribe to with QoS 1, beside the native schemas.topics; a broker may refuse some of these."""
 
 
-def dialect_of(topic: str) -> Dialect | None:
-    """The dialect whose filter this topic matches; the first, if several do."""
+def reader_of(topic: str) -> Read | None:
+    """Who reads this topic, or (`webhook/NAME…`) this address; None if nobody does."""
     levels = topic.split("/")
+    if levels[0] == "webhook":
+        return WEBHOOKS.get(levels[1]) if len(levels) > 1 else None
     for dialect in DIALECTS:
         if any(_matches(levels, topic_filter.split("/")) for topic_filter in dialect.filters):
-            return dialect
+            return dialect.read
     return None
 
 
 def _matches(levels: list[str], wanted: list[str]) -> bool:
-    """MQTT 5, §4.7: `+` is one level, `#` the rest, here never none."""
-    if wanted[-1] == "#":
-        wanted = wanted[:-1]
-        if len(levels) <= len(wanted):
-            return False
-        levels = levels[: len(wanted)]
+    """MQTT 5, §4.7, as far as the filters above use it."""
     return len(levels) == len(wanted) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))

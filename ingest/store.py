@@ -148,7 +148,7 @@ def _judge(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[Row
     rows = []
     for timed in claims:
         weight_kg, at = float(timed.claim.weight_kg), timed.timing.measured_at
-        rows.append(_row(timed, timed.doubt or earlier[timed.person].judge(weight_kg, at)))
+        rows.append(_row(timed, timed.doubt or timed.claim.doubt or earlier[timed.person].judge(weight_kg, at)))
     return rows + [
         Row(scale=scale, seq=said.seq, word="rejected", reason=said.reason, said_of=said.said_of, weighing=None)
         for arrival in new

@@ -47,12 +47,15 @@ def told(measured_at: datetime, *, by: TimeSource, message: Message) -> When:
     return on_arrival(message)
 
 
-def told_on_the_wall(wall: datetime | None, *, message: Message) -> When:
-    """A gateway's local time, of which nobody says which zone it is in: only a hint, for what may have waited."""
+def told_on_the_wall(value: object, *, message: Message) -> When:
+    """A gateway's local time, whatever zone it claims: only a hint, for what may have waited. A silly one is none."""
+    try:
+        wall = None if value is None else wall_clock("time", value).replace(tzinfo=None)
+    except FaultError:
+        wall = None
     if wall is None or message.retained or not message.may_have_waited:
         return on_arrival(message)
-    at = wall.replace(tzinfo=ZONE).astimezone(UTC)
-    return When(measured_at=at, time_source="gateway", repeats_within=REPEATS)
+    return When(measured_at=in_utc("time", wall), time_source="gateway", repeats_within=REPEATS)
 
 
 def instant(field: str, value: object) -> datetime:
