@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import LiteralString, Self
 
 import psycopg
 import structlog
@@ -30,6 +30,9 @@ from schemas.clock import Clock
 from schemas.settings import Settings
 
 RETRY_SECONDS = (0.1, 5.0)
+
+# Everything here is looked up by key. A plan made while a table is small must not become a scan when it has grown.
+PLANS: LiteralString = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 
 log = structlog.get_logger()
 
@@ -74,6 +77,8 @@ class Store:
     def _attempt(self, batch: Batch) -> Outcome:
         if self._conn is None or self._conn.closed:
             self._conn = database.connect(self._url, service="ingest")
+            self._conn.execute(PLANS)
+            self._conn.commit()
         conn, now, rate = self._conn, self._clock.now(), self._clock.rate
         try:
             return store_batch(conn, batch, now=now, rate=rate)

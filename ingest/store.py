@@ -32,14 +32,17 @@ VALUES (%(fingerprint)s, %(topic)s, %(seq)s, %(reason)s, %(payload)s, %(payload_
 ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + 1
 """
 SIGHT: LiteralString = """
-INSERT INTO device_sighting (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
-VALUES (%(site)s, %(device_id)s, %(at)s, %(at)s, %(online)s, %(battery_pct)s, %(firmware)s)
+INSERT INTO device_sighting AS known (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
+SELECT site, device_id, at, at, online, battery_pct, firmware
+FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(at)s::timestamptz[], %(online)s::bool[],
+            %(battery_pct)s::int[], %(firmware)s::text[]) AS seen (site, device_id, at, online, battery_pct, firmware)
+ORDER BY site, device_id
 ON CONFLICT (site, device_id) DO UPDATE SET
-    last_seen_at = CASE WHEN %(alive)s THEN greatest(device_sighting.last_seen_at, excluded.last_seen_at)
-                        ELSE device_sighting.last_seen_at END,
-    online = coalesce(excluded.online, device_sighting.online),
-    battery_pct = coalesce(excluded.battery_pct, device_sighting.battery_pct),
-    firmware = coalesce(excluded.firmware, device_sighting.firmware)
+    last_seen_at = CASE WHEN excluded.site || '/' || excluded.device_id = ANY (%(not_alive)s::text[])
+                        THEN known.last_seen_at ELSE greatest(known.last_seen_at, excluded.last_seen_at) END,
+    online = coalesce(excluded.online, known.online),
+    battery_pct = coalesce(excluded.battery_pct, known.battery_pct),
+    firmware = coalesce(excluded.firmware, known.firmware)
 """
 
 Key = tuple[Scale, int]
@@ -88,9 +91,11 @@ def store(
     known = _words(conn, keys)
     unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
     new = [*_first_of_each(arrivals, known), *echoes.weighings(conn, unnumbered)]
-    added = reading_rows.insert(conn, _judge(conn, new, rate=rate), now=now)
+    rows = _judge(conn, new, rate=rate)
+    added = reading_rows.insert(conn, rows, now=now)
+    numbered = sum(row.seq is not None for row in rows)
     retractions.apply(conn, arrivals, now=now)
-    words = _words(conn, keys)
+    words = known | _given(rows) if added.numbers == numbered else _words(conn, keys)
     refused = _reject(conn, arrivals, words, now=now)
     reading_rows.notify(conn, added.patients)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
@@ -115,6 +120,17 @@ def _words(conn: Connection, keys: Sequence[Key]) -> dict[Key | None, _Given]:
             },
         )
         return {(Scale(given.site, given.device_id), given.seq): given for given in cursor}
+
+
+def _given(rows: Iterable[Row]) -> dict[Key | None, _Given]:
+    """The words that this batch gave; nobody was faster."""
+    return {
+        (row.scale, row.seq): _Given(
+            **row.scale._asdict(), seq=row.seq, word=row.word, reason=row.reason, said_of=row.said_of
+        )
+        for row in rows
+        if row.seq is not None
+    }
 
 
 def _first_of_each(arrivals: Iterable[Arrival], known: Mapping[Key | None, _Given]) -> list[Arrival]:
@@ -248,8 +264,7 @@ def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
         before = merged.get(sighting.scale)
         merged[sighting.scale] = _merge(before, sighting) if before else sighting
     if merged:
-        with conn.cursor() as cursor:
-            cursor.executemany(SIGHT, [_sight_row(merged[scale]) for scale in sorted(merged)])
+        conn.execute(SIGHT, _sight_columns(list(merged.values())))
 
 
 def _merge(before: Sighting, after: Sighting) -> Sighting:
@@ -262,15 +277,15 @@ def _merge(before: Sighting, after: Sighting) -> Sighting:
     return replace(after, alive=before.alive or after.alive, condition=condition)
 
 
-def _sight_row(sighting: Sighting) -> dict[str, object]:
-    condition = sighting.condition
+def _sight_columns(seen: Sequence[Sighting]) -> dict[str, object]:
     return {
-        **sighting.scale._asdict(),
-        "at": sighting.at,
-        "alive": sighting.alive,
-        "online": condition.online,
-        "battery_pct": condition.battery_pct,
-        "firmware": condition.firmware,
+        "sites": [one.scale.site for one in seen],
+        "device_ids": [one.scale.device_id for one in seen],
+        "at": [one.at for one in seen],
+        "not_alive": ["/".join(one.scale) for one in seen if not one.alive],
+        "online": [one.condition.online for one in seen],
+        "battery_pct": [one.condition.battery_pct for one in seen],
+        "firmware": [one.condition.firmware for one in seen],
     }
 
 
