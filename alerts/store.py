@@ -42,7 +42,7 @@ SELECT patient_id, time_zone, enrolled_at,
        (SELECT weight_kg::float8 FROM dry_weight
         WHERE dry_weight.patient_id = patient.patient_id AND valid_from <= %(now)s
         ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1) AS dry_kg,
-       (SELECT max(measured_at) FROM reading
+       (SELECT max(measured_at) FROM standing_reading AS reading
         WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL
           AND measured_at <= %(until)s) AS last_weight_at
 FROM patient WHERE patient_id = ANY(%(patient_ids)s)
@@ -50,7 +50,7 @@ FROM patient WHERE patient_id = ANY(%(patient_ids)s)
 READINGS: LiteralString = """
 SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason
 FROM unnest(%(patient_ids)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, since)
-JOIN reading ON reading.patient_id = wanted.patient_id
+JOIN standing_reading AS reading ON reading.patient_id = wanted.patient_id
             AND reading.measured_at > wanted.since AND reading.measured_at <= %(until)s
 """
 LOCK_OPEN_EPISODES: LiteralString = """

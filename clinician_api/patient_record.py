@@ -95,7 +95,8 @@ class Reading:
 
 
 READINGS: LiteralString = """
-SELECT measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source FROM reading
+SELECT measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source
+FROM standing_reading
 WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND measured_at <= %(end)s
 ORDER BY measured_at DESC LIMIT %(most)s
 """

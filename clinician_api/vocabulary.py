@@ -49,6 +49,9 @@ REASONS = {
     "implausible_jump": message("implausible jump from the last weight"),
     "measured_in_the_future": message("time of weighing lies in the future"),
     "clock_not_set": message("the scale's clock is not set"),
+    "ambiguous_person": message("the scale was not sure who this was"),
+    "corrected_upstream": message("corrected by its source"),
+    "deleted_upstream": message("deleted by its source"),
     "later_that_day": message("not the first of the day"),
 }
 INS_TYPES = {

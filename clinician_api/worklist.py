@@ -104,7 +104,7 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT DISTINCT ON (date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')))
                measured_at, weight_kg
-        FROM reading AS r
+        FROM standing_reading AS r
         WHERE r.patient_id = open.patient_id AND quarantine_reason IS NULL
           AND measured_at > %(now)s - interval '30 days' AND measured_at <= %(now)s
         ORDER BY date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')), measured_at

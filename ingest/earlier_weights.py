@@ -27,15 +27,15 @@ SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg
 FROM unnest(%(patients)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      AS asked (patient_id, since, until),
 LATERAL (
-    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
+    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
        AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
     UNION ALL
-    (SELECT measured_at, weight_kg, false FROM reading
+    (SELECT measured_at, weight_kg, false FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at < since AND quarantine_reason IS NULL
      ORDER BY measured_at DESC LIMIT 1)
     UNION ALL
-    (SELECT measured_at, weight_kg, true FROM reading
+    (SELECT measured_at, weight_kg, true FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at < since AND measured_at >= since - INTERVAL '14 days'
        AND quarantine_reason = 'implausible_jump'
      ORDER BY measured_at DESC LIMIT 1)
@@ -46,17 +46,17 @@ SELECT NULL AS patient_id, asked.site, asked.device_id, measured_at, weight_kg, 
 FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      AS asked (site, device_id, since, until),
 LATERAL (
-    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
+    (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
        AND measured_at BETWEEN since AND until
        AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
     UNION ALL
-    (SELECT measured_at, weight_kg, false FROM reading
+    (SELECT measured_at, weight_kg, false FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
        AND measured_at < since AND quarantine_reason IS NULL
      ORDER BY measured_at DESC LIMIT 1)
     UNION ALL
-    (SELECT measured_at, weight_kg, true FROM reading
+    (SELECT measured_at, weight_kg, true FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
        AND measured_at < since AND measured_at >= since - INTERVAL '14 days' AND quarantine_reason = 'implausible_jump'
      ORDER BY measured_at DESC LIMIT 1)
@@ -96,6 +96,8 @@ def _spans(times: Iterable[tuple[Person, datetime]]) -> dict[Person, tuple[datet
 
 def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
     asked = [(person, *span) for person, span in spans.items() if isinstance(person, str)]
+    if not asked:
+        return []
     with conn.cursor(row_factory=class_row(_Known)) as cursor:
         cursor.execute(
             WEIGHTS_OF_PATIENTS,
@@ -110,6 +112,8 @@ def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]
 
 def _on_scales(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
     asked = [(person, *span) for person, span in spans.items() if isinstance(person, Scale)]
+    if not asked:
+        return []
     with conn.cursor(row_factory=class_row(_Known)) as cursor:
         cursor.execute(
             WEIGHTS_ON_SCALES,

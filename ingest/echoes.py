@@ -24,8 +24,8 @@ Weight = tuple[Scale, Decimal]
 LAST_HEARD: LiteralString = """
 SELECT site, device_id, weight_kg, measured_at, coalesce(last_heard_at, measured_at) AS last_heard_at
 FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(weights)s::numeric[], %(until)s::timestamptz[])
-     AS asked (site, device_id, weight_kg, until),
-LATERAL (
+     AS asked (site, device_id, weight_kg, until)
+CROSS JOIN LATERAL (
     SELECT measured_at FROM reading
     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND reading.weight_kg = asked.weight_kg
       AND measured_at <= until AND measured_at > until - INTERVAL '14 days'

@@ -43,8 +43,8 @@ COPY (
            rtrim(rtrim(to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z'
                AS recorded_at,
            trim_scale(weight_kg) AS weight_kg,
-           CASE WHEN quarantine_reason IS NULL THEN 'accepted' ELSE 'quarantined' END AS state
-    FROM reading ORDER BY reading.recorded_at, reading.reading_id
+           state
+    FROM standing_reading AS reading ORDER BY reading.recorded_at, reading.reading_id
 ) TO STDOUT WITH (FORMAT csv, HEADER)
 """
 
