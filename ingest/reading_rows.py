@@ -42,8 +42,8 @@ WITH incoming AS MATERIALIZED (
                          quarantine_reason, source, clock_error, raw, time_source, origin)
     SELECT site, device_id, seq, patient_id, measured_at, received_at, %(now)s, weight_kg,
            reason, source, clock_error, raw, time_source, origin
-    FROM incoming LEFT JOIN new USING (site, device_id, seq)
-    WHERE word <> 'rejected' AND (incoming.seq IS NULL OR new.seq IS NOT NULL)
+    FROM incoming
+    WHERE word <> 'rejected' AND (seq IS NULL OR (site, device_id, seq) IN (SELECT site, device_id, seq FROM new))
     ORDER BY site, device_id, seq, measured_at
     ON CONFLICT DO NOTHING
     RETURNING patient_id, measured_at, weight_kg, quarantine_reason
@@ -142,4 +142,5 @@ def _incoming(row: Row) -> dict[str, object]:
 def notify(conn: Connection, patients: Collection[str]) -> None:
     """Tell alerts and the screens, once this transaction commits, who has new readings."""
     named = sorted(set(patients))
-    conn.execute(NOTIFY, (named if len(named) <= MAX_NAMED_PATIENTS else ["*"],))
+    if named:
+        conn.execute(NOTIFY, (named if len(named) <= MAX_NAMED_PATIENTS else ["*"],))
