@@ -2,14 +2,20 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from deploy import ports
+from deploy.outcome import CommandError
 from schemas.clock import Clock
 from schemas.settings import Settings
+
+if TYPE_CHECKING:  # a fast `vigie --help`
+    from fastapi import FastAPI
 
 STOP_SECONDS = 10
 
@@ -38,15 +44,32 @@ def api(settings: Settings, clock: Clock) -> None:
     Raises:
         PortTakenError: somebody else listens there.
     """
-    import uvicorn
-
     from clinician_api.app import create_app
 
     port = ports.for_dashboard(settings)
     settings = settings.model_copy(update={"api_port": port})
-    listener = ports.bind(settings.api_host, port)
+    _serve(create_app(settings, clock=clock), ports.bind(settings.api_host, port))
+
+
+def webhook(settings: Settings, clock: Clock) -> None:
+    """Readings by HTTP into the database, until a signal.
+
+    Raises:
+        CommandError: port or secret are not set.
+        PortTakenError: somebody else listens there.
+    """
+    from ingest.webhook import create_app
+
+    if settings.webhook_port is None or settings.webhook_secret is None:
+        raise CommandError("set VIGIE_WEBHOOK_PORT and VIGIE_WEBHOOK_SECRET (docs/scales.md)")
+    _serve(create_app(settings, clock=clock), ports.bind(settings.webhook_host, settings.webhook_port))
+
+
+def _serve(app: "FastAPI", listener: socket.socket) -> None:
+    import uvicorn
+
     config = uvicorn.Config(
-        create_app(settings, clock=clock),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,

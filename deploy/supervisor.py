@@ -105,5 +105,6 @@ class Supervisor:
 
 
 def services(settings: Settings, *, log: Path | None = None) -> list[Child]:
-    """Ingest, alerts and the web application, with these settings."""
-    return [Child(name, [name], settings, log=log) for name in ("ingest", "alerts", "api")]
+    """Ingest, alerts and the web application, with these settings; the receiver of webhooks if it has a port."""
+    webhook = ("webhook",) if settings.webhook_port else ()
+    return [Child(name, [name], settings, log=log) for name in ("ingest", *webhook, "alerts", "api")]

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    webhook_host: str = "127.0.0.1"
+    webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    webhook_secret: SecretStr | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     public_url: AnyUrl | None = None
@@ -49,6 +52,13 @@ class Settings(BaseSettings):
     @classmethod
     def _clock(cls, text: str) -> str:
         return str(ClockSetting.parse(text))
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value()) < 16:
+            raise ValueError("must be at least 16 characters; `openssl rand -hex 32` makes a good one")
+        return secret
 
     @field_validator("database_url")
     @classmethod
@@ -69,6 +79,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "HOME": settings.home.resolve(),
         "DATABASE_URL": settings.database_url.get_secret_value() if settings.database_url else None,
         "BROKER_URL": settings.broker_url,
+        "WEBHOOK_HOST": settings.webhook_host,
+        "WEBHOOK_PORT": settings.webhook_port,
+        "WEBHOOK_SECRET": settings.webhook_secret.get_secret_value() if settings.webhook_secret else None,
         "API_HOST": settings.api_host,
         "API_PORT": settings.api_port,
         "PUBLIC_URL": settings.public_url,

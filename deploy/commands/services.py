@@ -51,6 +51,14 @@ def ingest(
 
 
 @app.command()
+def webhook() -> None:
+    """Take readings by HTTP at VIGIE_WEBHOOK_HOST:VIGIE_WEBHOOK_PORT, in the foreground; see docs/scales.md."""
+    from deploy import program
+
+    _run("webhook", program.webhook)
+
+
+@app.command()
 def alerts() -> None:
     """Assess readings, open episodes and notify people, in the foreground."""
     from deploy import program

@@ -1,0 +1,100 @@
+"""How do readings come in by HTTP? One address for each sender that cannot speak MQTT; 200 only after the commit.
+
+The same adapters, store and tables as for messages. Whoever gets no 200 sends again, which is harmless. A sender proves
+that it knows the secret: in a header, by an HMAC-SHA256 of the body, or, if all it can be given is an address, in that.
+"""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import psycopg
+import structlog
+from fastapi import Depends, FastAPI, HTTPException, Request
+from psycopg_pool import PoolTimeout
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+
+from ingest import arrival, dialects, service
+from ingest.adapters.strict_json import MESSAGE_BYTES
+from ingest.message import Message
+from ingest.service import Batch
+from ingest.store import Outcome
+from schemas import database
+from schemas.clock import Clock
+from schemas.settings import Settings
+
+WAIT_SECONDS = 5.0  # Withings gives up soon; better a 503 that it repeats
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
+    """The receiver; `settings.database_url` and `settings.webhook_secret` must be set."""
+    assert settings.database_url
+    assert settings.webhook_secret
+    url = settings.database_url.get_secret_value()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with database.open_pool(url, service="ingest") as app.state.pool:
+            yield
+
+    app = FastAPI(title="Vigie webhooks", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.clock = clock
+    app.state.secret = settings.webhook_secret.get_secret_value().encode()
+    app.add_api_route("/webhook/{path:path}", look, methods=["HEAD"])
+    app.add_api_route("/webhook/{path:path}", receive, methods=["POST"])
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MESSAGE_BYTES)
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+Body = Annotated[bytes, Depends(_body)]
+
+
+def look(path: str) -> None:
+    """Withings asks so whether anybody is there, before it says who it is."""
+
+
+def receive(path: str, request: Request, body: Body) -> dict[str, int]:
+    """Store what the body says; what is no reading is kept as a refusal, which is an answer too."""
+    if not knows_secret(request, body, request.app.state.secret):
+        raise HTTPException(401, "the secret is missing or another")
+    topic = f"webhook/{path}"
+    if dialects.reader_of(topic) is None:
+        raise HTTPException(404, "nobody reads this address")
+    outcome = _store(Message(topic=topic, payload=body, received_at=request.app.state.clock.now()), request)
+    counts = {"stored": outcome.stored, "quarantined": outcome.quarantined, "refused": outcome.refused}
+    log.info("webhook", dialect=path.split("/", 1)[0], **counts)
+    return counts
+
+
+def knows_secret(request: Request, body: bytes, secret: bytes) -> bool:
+    """`Authorization: Bearer SECRET`, `X-Vigie-Signature: sha256=HEX` or `?secret=SECRET`, in constant time."""
+    signature = "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+    bearer = request.headers.get("authorization", "").partition("Bearer ")[2]
+    return (
+        hmac.compare_digest(bearer.encode(), secret)
+        or hmac.compare_digest(request.headers.get("x-vigie-signature", "").encode(), signature.encode())
+        or hmac.compare_digest(request.query_params.get("secret", "").encode(), secret)
+    )
+
+
+def _store(message: Message, request: Request) -> Outcome:
+    clock: Clock = request.app.state.clock
+    batch = Batch(arrivals=list(arrival.arrivals(message)), sightings=[])
+    try:
+        with request.app.state.pool.connection(timeout=WAIT_SECONDS) as conn:
+            try:
+                return service.store_batch(conn, batch, now=clock.now(), rate=clock.rate)
+            except (psycopg.DataError, psycopg.IntegrityError):
+                conn.rollback()
+                return service.store_one_by_one(conn, batch, now=clock.now(), rate=clock.rate)
+    except (psycopg.OperationalError, PoolTimeout) as error:
+        log.error("database", error=type(error).__name__)  # noqa: TRY400 the database's text may repeat the weight
+        raise HTTPException(503, "the database does not take readings now; send again") from None
