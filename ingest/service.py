@@ -33,7 +33,8 @@ RETRY_SECONDS = (0.1, 5.0)
 
 # Everything here is looked up by key. A plan made while a table is small must not become a scan when it has grown.
 PLANS: LiteralString = """
-SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off
+SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+SET jit = off
 """
 
 log = structlog.get_logger()

@@ -1,17 +1,19 @@
 """Ingest as a real process, and a patient with a scale."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
 
 from deploy.embedded_broker import EmbeddedBroker
-from tests.ingest.scale import Scale
+from tests.ingest.scale import Scale, wait_until
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -56,6 +58,63 @@ def start_ingest(database_url: str, broker: EmbeddedBroker, tmp_path: Path) -> I
     for process in started:
         process.kill()
         process.wait()
+
+
+class Nursery:
+    """Ingests by the dozen; a context manager, at whose end none is left."""
+
+    def __init__(self, *, url: str, broker: str, log: Path) -> None:
+        self._pids: list[int] = []
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.ingest.program", "nursery"],
+                cwd=ROOT,
+                env={**os.environ, "VIGIE_DATABASE_URL": url, "VIGIE_BROKER_URL": broker},  # noqa: TID251
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                bufsize=1,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for pid in self._pids:
+            self.kill(pid)
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+
+    def start(self, *, worker: int = 0, step: str = "-", number: int = 1) -> int:
+        """Start an ingest; its pid."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{worker} {step} {number}\n")
+        self._pids.append(int(self._process.stdout.readline()))
+        return self._pids[-1]
+
+    @staticmethod
+    def lives(pid: int) -> bool:
+        return Path(f"/proc/{pid}").exists()
+
+    def is_dead(self, pid: int) -> bool:
+        return not self.lives(pid)
+
+    def kill(self, pid: int) -> None:
+        """Kill it, and wait until it is gone."""
+        if self.lives(pid):
+            os.kill(pid, signal.SIGKILL)
+        assert wait_until(lambda: self.is_dead(pid))
+
+
+@pytest.fixture
+def nursery(database_url: str, broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Nursery]:
+    with Nursery(url=database_url, broker=broker.url, log=tmp_path / "ingest.log") as nursery:
+        yield nursery
 
 
 @pytest.fixture

@@ -1,5 +1,10 @@
 """`python -m tests.ingest.program [STEP N]`: the real ingest, killed by SIGKILL at the N-th time it reaches STEP.
 
+    python -m tests.ingest.program nursery
+
+starts one for each line `WORKER STEP N` on stdin (WORKER 0: the only one; STEP `-`: not killed) and prints its pid: a
+fork needs a hundredth of the second that Python takes to start.
+
 The program holds no hooks for this: its steps are functions, and here one of them is wrapped. `lie` is a program that
 gives its receipts and acknowledges before it commits; the kill test must find it out.
 """
@@ -8,10 +13,11 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingest import arrival, service
+from ingest import arrival, reading_rows, service, subscriber
 from ingest import store as storing
 from ingest.store import Answer, Outcome
 from ingest.subscriber import Delivery
@@ -52,6 +58,8 @@ def after(step: Step, maybe_die: Callable[[], None]) -> Step:
 def arm(step: str, maybe_die: Callable[[], None]) -> None:
     if step == "received":
         service.read = before(service.read, maybe_die)
+    elif step == "inside":
+        reading_rows.insert = after(reading_rows.insert, maybe_die)
     elif step == "before-commit":
         storing.store = after(storing.store, maybe_die)
     elif step == "before-receipt":
@@ -79,15 +87,46 @@ def lying(maybe_die: Callable[[], None]) -> Step:
     return handle
 
 
-def main() -> None:
-    if sys.argv[1:]:
-        arm(sys.argv[1], die_at(int(sys.argv[2])))
+def run(worker: int = 0, step: str = "-", number: int = 1) -> None:
+    if step != "-":
+        arm(step, die_at(number))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = read_settings()
+    part = settings.ingest.model_copy(update={"worker": worker or None})
     logs.configure(service="ingest", log_format="json")
-    service.run(settings, clock=Clock(), stop=stop)
+    service.run(settings.model_copy(update={"ingest": part}), clock=Clock(), stop=stop)
+
+
+def nursery() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried at once
+    for line in sys.stdin:
+        worker, step, number = line.split()
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            run(int(worker), step, int(number))
+            os._exit(0)
+        print(pid, flush=True)
+
+
+def slow(seconds: float) -> None:
+    """A database that is this slow, and patience of half a second for those who wait behind a backlog."""
+    storing.store = before(storing.store, lambda: time.sleep(seconds))
+    subscriber.BEHIND_SECONDS = 0.5
+
+
+def main(arguments: list[str]) -> None:
+    if arguments == ["nursery"]:
+        nursery()
+    elif arguments[:1] == ["slow"]:
+        slow(float(arguments[1]))
+        run()
+    elif arguments:
+        run(step=arguments[0], number=int(arguments[1]))
+    else:
+        run()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
