@@ -29,6 +29,22 @@ def ingest(settings: Settings, clock: Clock) -> None:
         service.run(settings, clock=clock, stop=stop)
 
 
+def replay_raw(settings: Settings, clock: Clock) -> None:
+    """Messages that were refused before, read again; prints what was new."""
+    from ingest import replay_raw as replaying
+    from schemas import database
+
+    assert settings.database_url
+    messages = stored = quarantined = 0
+    with database.connect(settings.database_url.get_secret_value(), service="ingest") as conn:
+        last = None
+        while (done := replaying.replay(conn, after=last, now=clock.now(), rate=clock.rate)).last:
+            conn.commit()
+            messages, stored = messages + done.messages, stored + done.stored
+            quarantined, last = quarantined + done.quarantined, done.last
+    print(f"{messages} refused messages read again: {stored} readings stored, {quarantined} quarantined")
+
+
 def alerts(settings: Settings, clock: Clock) -> None:
     """Detectors, episodes and notifications, until a signal."""
     from alerts import worker

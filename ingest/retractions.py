@@ -18,6 +18,7 @@ WITH said AS (
                             received_at, recorded_at, raw)
     VALUES (%(site)s, %(device_id)s, %(kind)s, %(reason)s, %(origin)s, %(since)s, %(until)s, %(keeps_at)s,
             %(keeps_kg)s, %(source)s, %(received_at)s, %(now)s, %(raw)s)
+    ON CONFLICT DO NOTHING  -- a replay of kept messages
     RETURNING *
 )
 INSERT INTO reading_event (reading_id, site, device_id, measured_at, kind, reason, received_at, recorded_at)

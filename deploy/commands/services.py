@@ -38,9 +38,16 @@ def ingest(
     sites: Annotated[
         str, typer.Option(help="This worker's sites, comma-separated, where the broker cannot share (MQTT 3.1.1).")
     ] = "",
+    replay_raw: Annotated[  # noqa: FBT002 an option of the command line
+        bool, typer.Option("--replay-raw", help="Read the messages again that were refused before, and end.")
+    ] = False,
 ) -> None:
     """Take readings from the broker into the database, in the foreground."""
     from deploy import program
+
+    if replay_raw:
+        _run("ingest", program.replay_raw)
+        return
 
     def run(settings: "Settings", clock: "Clock") -> None:
         given = {"worker": worker, "sites": [site for site in sites.split(",") if site]}

@@ -57,10 +57,10 @@ def _scale(home: str, user: str | None, body: object) -> Scale:
 
 def _said(event: str, body: object, message: Message) -> Iterator[Said]:
     if event == "clear":
-        yield _retraction(message, since=EVER, until=message.received_at + timedelta(days=3650))
+        yield _retraction(body, since=EVER, until=message.received_at + timedelta(days=3650))
     elif event == "delete":
         at = _minute(_object(body).get("dateTime", _object(body).get("date")))
-        yield _retraction(message, since=at, until=at + MINUTE)
+        yield _retraction(body, since=at, until=at + MINUTE)
     elif event == "insert":
         yield _claim(_object(body), message, restates=not message.retained)
     elif event == "update":
@@ -122,13 +122,13 @@ def _update(body: Json, message: Message) -> Iterator[Said]:
     )
 
 
-def _retraction(message: Message, *, since: datetime, until: datetime) -> Retraction:
+def _retraction(body: object, *, since: datetime, until: datetime) -> Retraction:
     return Retraction(
         kind="excluded",
         reason="deleted_upstream",
         since=since,
         until=until,
-        raw=hearing.text(message),
+        raw=strict_json.text(body),
         source=NAME,
     )
 

@@ -19,7 +19,7 @@ CREATE TABLE retraction (  -- what a source said of earlier weighings, kept whet
     recorded_at    timestamptz NOT NULL,
     raw            text NOT NULL
 );
-CREATE INDEX ON retraction (site, device_id, received_at);
+CREATE UNIQUE INDEX retraction_once ON retraction (site, device_id, received_at, md5(raw));
 
 CREATE TABLE reading_event (  -- the latest event of a reading says how it stands
     event_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -147,6 +147,14 @@ def test_a_deletion_stored_before_the_weighing_it_follows_takes_it_back_too(conn
     assert standing(connection) == [("82.05", "excluded")]
 
 
+def test_each_deletion_of_a_webhook_counts(connection: Connection) -> None:
+    days = [f"2026-08-{day}T07:12+0200" for day in (20, 21, 22)]
+    send(connection, *[said(f"{PHONE}/insert", OPENSCALE | {"id": n, "date": day}) for n, day in enumerate(days)])
+    gone = [{"userId": 1, "date": day} for day in days[:2]]
+    send(connection, said("webhook/openscale", {"event": "delete", "measurements": gone}, 1))
+    assert [state for _, state in standing(connection)] == ["excluded", "excluded", "accepted"]
+
+
 def test_what_is_said_anew_after_it_was_cleared_stands_but_a_retained_copy_does_not(connection: Connection) -> None:
     send(connection, said(f"{PHONE}/insert", OPENSCALE), said(f"{PHONE}/clear", True, 1))
     send(connection, said(f"{PHONE}/last", OPENSCALE, 2, retained=True))
