@@ -11,10 +11,14 @@ from psycopg.rows import class_row
 from ingest.message import Scale
 from schemas.database import Connection
 
+# OFFSET 0: for each scale its rows, never all loans of the world (see ingest.store.WORDS).
 LOANS: LiteralString = """
 SELECT site, device_id, patient_id, lent_at, returned_at
-FROM device_loan
-JOIN unnest(%(sites)s::text[], %(device_ids)s::text[]) AS asked (site, device_id) USING (site, device_id)
+FROM unnest(%(sites)s::text[], %(device_ids)s::text[]) AS asked (site, device_id),
+LATERAL (
+    SELECT patient_id, lent_at, returned_at FROM device_loan
+    WHERE device_loan.site = asked.site AND device_loan.device_id = asked.device_id OFFSET 0
+) AS loan
 """
 
 
