@@ -1,0 +1,33 @@
+"""`python -m tests.ingest.adapters.fuzz -max_total_time=60`: atheris over every adapter, for developers.
+
+Not among the dependencies: `pip install atheris` into a Python of your own that has Vigie's packages. It ends with the
+bytes at fault if anything but a reading or a reasoned refusal leaves an adapter.
+"""
+
+import sys
+from contextlib import suppress
+
+import atheris  # type: ignore[import-untyped]  # installed by hand, see above
+
+with atheris.instrument_imports(include=["ingest"]):
+    from ingest.adapters import bluetooth_sig, native
+    from ingest.adapters.strict_json import FaultError
+from tests.ingest.adapters import vectors
+from tests.ingest.adapters.test_dialects import check
+
+TOPICS = sorted(vectors.TOPICS)
+
+
+def one(data: bytes) -> None:
+    """The first byte chooses the dialect, the rest is the payload."""
+    choice, payload = data[:1], data[1:]
+    check(vectors.message(TOPICS[int.from_bytes(choice, "big") % len(TOPICS)], payload))
+    assert native.decode(payload)
+    for decode in (bluetooth_sig.weight_measurement, bluetooth_sig.body_composition):
+        with suppress(FaultError):
+            decode(payload)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()
