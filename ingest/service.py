@@ -17,7 +17,7 @@ from typing import LiteralString, Self
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat, subscriber
+from ingest import arrival, heartbeat, metrics, subscriber
 from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.arrival import Arrival, Sighting
@@ -154,6 +154,12 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     share = Share(worker=settings.ingest.worker, sites=tuple(settings.ingest.sites))
     access = Access(url=settings.broker_url, tls=settings.broker)
     broker = Subscriber(access, share, now=clock.now, stop=stop, able=lambda: store.detail == "ok")
+    if settings.metrics_port:
+        metrics.serve(
+            settings.metrics_port,
+            oldest_seconds=lambda: broker.oldest_seconds,
+            unacknowledged=lambda: broker.outstanding,
+        )
     beating = heartbeat.start(url, detail=lambda: _detail(store, broker), stop=stop)
     with broker, Replies(clock=clock, stop=stop) as replies:
         for deliveries in broker.batches():
@@ -182,6 +188,7 @@ def handle(deliveries: Sequence[Delivery], *, store: Store, replies: Replies) ->
     batch = read(deliveries)
     outcome = store.commit(batch)
     if outcome is not None:
+        metrics.count(batch.arrivals, outcome, seconds=time.perf_counter() - began)
         replies.give(Committed(deliveries=deliveries, readings=len(batch.arrivals), outcome=outcome, began=began))
 
 

@@ -89,6 +89,7 @@ class Connection:
         self.closed = self.link.closed
         self.outstanding = 0
         self._held_bytes = 0
+        self._since: deque[tuple[float, int]] = deque()  # when how many came that are not acknowledged
         self._room = threading.Condition()
         self._on_their_way: set[int] = set()
         self._arrived = threading.Condition()
@@ -127,16 +128,31 @@ class Connection:
             self.link.send(wire.acknowledgements(mids))
         with self._room:
             self.outstanding -= len(mids)
+            self._forget(len(mids))
             self._held_bytes -= sum(len(delivery.message.payload) for delivery in deliveries if delivery.qos)
             self._room.notify_all()
 
     def hold(self, published: Iterable[Published]) -> None:
         """Count what must be acknowledged."""
         with self._room:
-            for one in published:
-                if one.qos:
-                    self.outstanding += 1
-                    self._held_bytes += len(one.payload)
+            held = [one for one in published if one.qos]
+            self.outstanding += len(held)
+            self._held_bytes += sum(len(one.payload) for one in held)
+            if held:
+                self._since.append((time.monotonic(), len(held)))
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long ago the oldest message that is not acknowledged came."""
+        with self._room:
+            return time.monotonic() - self._since[0][0] if self._since else 0.0
+
+    def _forget(self, count: int) -> None:
+        while count and self._since:
+            at, held = self._since.popleft()
+            if held > count:
+                self._since.appendleft((at, held - count))
+            count -= min(count, held)
 
     @property
     def has_room(self) -> bool:
@@ -383,6 +399,11 @@ class Subscriber:
         """How many messages wait for their acknowledgement."""
         connections = [lane.connection for lane in self._lanes()]
         return sum(connection.outstanding for connection in connections if connection)
+
+    @property
+    def oldest_seconds(self) -> float:
+        connections = [lane.connection for lane in self._lanes()]
+        return max((connection.oldest_seconds for connection in connections if connection), default=0.0)
 
     def _lanes(self) -> list[Lane]:
         present = self._present

@@ -1,0 +1,64 @@
+"""What is ingest doing, in numbers? For Prometheus, at VIGIE_METRICS_PORT on 127.0.0.1 when that is set.
+
+Counters begin at nothing with each program. No label holds a device or a patient: each value of one is kept for ever.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from ingest.arrival import Arrival
+from ingest.claim import Claim, Refusal
+from ingest.store import Outcome
+
+REGISTRY = CollectorRegistry()
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60, 600)
+MAX_REASONS = 200  # an adapter's reason may quote what came
+
+RECEIVED = Counter("vigie_ingest_received", "What messages said, by dialect", ["adapter"], registry=REGISTRY)
+STORED = Counter("vigie_ingest_stored", "New readings accepted", registry=REGISTRY)
+QUARANTINED = Counter("vigie_ingest_quarantined", "New readings that wait for a human", registry=REGISTRY)
+DUPLICATE = Counter("vigie_ingest_duplicate", "Readings known before", registry=REGISTRY)
+REJECTED = Counter("vigie_ingest_rejected", "What is no reading", ["adapter", "reason"], registry=REGISTRY)
+COMMIT = Histogram(
+    "vigie_ingest_commit_seconds", "From taking a batch up to its commit", buckets=SECONDS, registry=REGISTRY
+)
+OLDEST = Gauge("vigie_ingest_oldest_unacknowledged_seconds", "How long it has been here", registry=REGISTRY)
+OUTSTANDING = Gauge("vigie_ingest_unacknowledged", "Messages not acknowledged yet", registry=REGISTRY)
+
+_reasons: set[str] = set()
+
+
+def serve(port: int, *, oldest_seconds: Callable[[], float], unacknowledged: Callable[[], float]) -> None:
+    """Answer Prometheus on 127.0.0.1 from now on.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    OLDEST.set_function(oldest_seconds)
+    OUTSTANDING.set_function(unacknowledged)
+    start_http_server(port, addr="127.0.0.1", registry=REGISTRY)
+
+
+def count(arrivals: Sequence[Arrival], outcome: Outcome, *, seconds: float) -> None:
+    """Count a batch that was committed after `seconds`."""
+    for source, number in Tally(arrival.said.source for arrival in arrivals).items():
+        RECEIVED.labels(source).inc(number)
+    refusals = Tally((a.said.source, a.said.reason) for a in arrivals if isinstance(a.said, Refusal))
+    for (source, reason), number in refusals.items():
+        REJECTED.labels(source, _bounded(reason)).inc(number)
+    if reused := outcome.refused - refusals.total():
+        REJECTED.labels("native-1", "seq_reused").inc(reused)
+    claims = sum(isinstance(arrival.said, Claim) for arrival in arrivals)
+    STORED.inc(outcome.stored)
+    QUARANTINED.inc(outcome.quarantined)
+    DUPLICATE.inc(max(0, claims - outcome.stored - outcome.quarantined))
+    COMMIT.observe(seconds)
+
+
+def _bounded(reason: str) -> str:
+    if reason not in _reasons and len(_reasons) >= MAX_REASONS:
+        return "other"
+    _reasons.add(reason)
+    return reason
