@@ -11,6 +11,8 @@ from ingest.message import Message
 
 ZONE = ZoneInfo("Europe/Paris")  # of clocks on the wall that do not say where they hang
 REPEATS = timedelta(minutes=10)  # advertisements of one weighing (payloads.md §15)
+# What may have waited may also be known: acknowledged too late before a kill, or let past the queue.
+REPEATS_OF_WAITING = timedelta(hours=12)
 FUTURE = timedelta(minutes=10)
 FIRST_CREDIBLE = datetime(2015, 1, 1, tzinfo=UTC)  # clocks never set show 1970 or 2000
 MAX_AGE = timedelta(days=60)
@@ -33,7 +35,8 @@ def on_arrival(message: Message) -> When:
     """
     if message.retained:
         raise FaultError("retained: a copy without a time of its own is no new weighing")
-    return When(measured_at=message.received_at, time_source="server", repeats_within=REPEATS)
+    repeats_within = REPEATS_OF_WAITING if message.may_have_waited else REPEATS
+    return When(measured_at=message.received_at, time_source="server", repeats_within=repeats_within)
 
 
 def told(measured_at: datetime, *, by: TimeSource, message: Message) -> When:

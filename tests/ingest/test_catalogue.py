@@ -77,6 +77,14 @@ def test_no_time_at_all_is_the_time_of_arrival(connection: Connection) -> None:
     assert times(connection) == [(NOW, "server", None)]
 
 
+def test_a_message_without_a_time_that_comes_again_hours_after_a_kill_is_no_new_weighing(
+    connection: Connection,
+) -> None:
+    send(connection, said("scale/body-composition", BLE_SCALE_SYNC))
+    send(connection, said("scale/body-composition", BLE_SCALE_SYNC, 300, waited=True))
+    assert times(connection) == [(NOW, "server", None)]
+
+
 # Repeated advertisements.
 @pytest.mark.parametrize(
     ("topic", "body"),

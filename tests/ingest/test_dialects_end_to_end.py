@@ -1,0 +1,63 @@
+"""Other people's scales through the real broker, the real program and the real database."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from deploy.embedded_broker import EmbeddedBroker
+from schemas.clock import real_now
+from schemas.database import Connection
+from tests.ingest.adapters import vectors
+from tests.ingest.adapters.vectors import OPENSCALE
+from tests.ingest.conftest import Start, listens
+from tests.ingest.scale import wait_until
+
+
+@pytest.fixture
+def phone(broker: EmbeddedBroker) -> Iterator[Client]:
+    client = Client(CallbackAPIVersion.VERSION2, client_id="phone")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
+
+
+def publish(client: Client, topic: str, body: object, *, retain: bool = False) -> None:
+    client.publish(topic, json.dumps(body), qos=1, retain=retain).wait_for_publish(10)
+
+
+def readings(conn: Connection) -> dict[str, str]:
+    conn.rollback()
+    found = conn.execute("SELECT site || '/' || device_id, trim_scale(weight_kg)::text, state FROM standing_reading")
+    return {str(scale): f"{kg} {state}" for scale, kg, state in found}
+
+
+def test_every_dialect_arrives_and_a_deletion_follows(
+    start_ingest: Start, phone: Client, connection: Connection
+) -> None:
+    publish(phone, "miscale/Jo/weight", vectors.MISCALE, retain=True)
+    start_ingest()
+    assert wait_until(lambda: listens(connection), seconds=20)
+    today = real_now().strftime("%Y-%m-%dT%H:%M+0000")
+    for topic, body in vectors.TOPICS.items():
+        if not topic.startswith(("openScaleSync", "webhook", "home7/openScaleSync", "tele", "miscale")):
+            publish(phone, topic, body)
+    publish(phone, "openScaleSync/1/measurements/insert", OPENSCALE | {"date": today})
+    publish(phone, "openScaleSync/1/measurements/delete", {"dateTime": today})
+    expected = {
+        "ble-scale-sync/default": "72.45 accepted",
+        "ble-scale-sync/home7:alice": "72.45 accepted",
+        "ble/5C:CA:D3:4C:EE:74": "72.45 accepted",
+        "ble/70:87:9E:56:8C:44": "73 accepted",
+        "esphome/bathroom:mi_scale_weight": "62.5 accepted",
+        "lorawan/0101010101010101": "81.35 accepted",
+        "lorawan/0004A30B001C0530": "81.35 accepted",
+        "openscale/1": "82.05 excluded",
+    }
+    assert wait_until(lambda: readings(connection) == expected, seconds=15), readings(connection)
+    refused = connection.execute("SELECT topic, reason FROM rejection").fetchall()
+    assert refused == [("miscale/Jo/weight", "retained: a copy without a time of its own is no new weighing")]
