@@ -87,13 +87,13 @@ def lying(maybe_die: Callable[[], None]) -> Step:
     return handle
 
 
-def run(worker: int = 0, step: str = "-", number: int = 1) -> None:
+def run(worker: int = 0, step: str = "-", number: int = 1, *, sites: Sequence[str] = ()) -> None:
     if step != "-":
         arm(step, die_at(number))
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     settings = read_settings()
-    part = settings.ingest.model_copy(update={"worker": worker or None})
+    part = settings.ingest.model_copy(update={"worker": worker or None, "sites": list(sites)})
     logs.configure(service="ingest", log_format="json")
     service.run(settings.model_copy(update={"ingest": part}), clock=Clock(), stop=stop)
 
@@ -122,6 +122,8 @@ def main(arguments: list[str]) -> None:
     elif arguments[:1] == ["slow"]:
         slow(float(arguments[1]))
         run()
+    elif arguments[:1] == ["sites"]:
+        run(len(arguments[1]), sites=arguments[1:])  # numbered, so that each has a session of its own
     elif arguments:
         run(step=arguments[0], number=int(arguments[1]))
     else:
