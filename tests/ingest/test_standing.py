@@ -1,6 +1,8 @@
 """What stands: weighings heard again, corrected, deleted, restored, and of whom, in the real database."""
 
 import json
+import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -66,6 +68,28 @@ def test_advertisements_heard_by_two_gateways_are_one_weighing(connection: Conne
         [(6, at(15))],
         [(7, at(15))],
     )  # at the very same instant: the same message, or heard twice
+
+
+def test_two_workers_that_hear_the_same_scales_neither_double_nor_deadlock(
+    database_url: str, connection: Connection
+) -> None:
+    scales = [f"5C:CA:D3:4C:EE:{number:02X}" for number in range(30)]
+    gone = said(f"{PHONE}/delete", {"dateTime": "2026-08-22T07:12+0200"}, 3)
+    everything = [said(HEARD_BY_A, THEENGS | {"id": mac}, minute) for mac in scales for minute in (0, 2, 4)]
+    everything += [said(f"{PHONE}/insert", OPENSCALE | {"id": n, "weight": 80 + n}) for n in range(30)] + [gone]
+
+    def worker(seed: int) -> None:
+        shuffled = random.Random(seed).sample(everything, len(everything))
+        with database.connect(database_url, service="ingest") as conn:
+            for start in range(0, len(shuffled), 10):
+                send(conn, *shuffled[start : start + 10])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(worker, range(4)))
+    states = connection.execute(
+        "SELECT site, state, count(*) FROM standing_reading GROUP BY 1, 2 ORDER BY 1"
+    ).fetchall()
+    assert states == [("ble", "accepted", 30), ("openscale", "excluded", 30)]
 
 
 def test_the_next_day_and_another_weight_are_other_weighings(connection: Connection) -> None:
