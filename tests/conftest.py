@@ -1,6 +1,7 @@
 """The fixtures, by family."""
 
 pytest_plugins = [
+    "tests.fixtures.browser",
     "tests.fixtures.commands",
     "tests.fixtures.servers",
     "tests.fixtures.stack",
