@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -16,19 +16,17 @@ from clinician_api import enrolment
 from deploy.embedded_postgres import EmbeddedPostgres
 from deploy.inbox import Mail
 from ingest import history
-from schemas.clock import real_now
+from schemas.clock import ClockSetting
 from schemas.database import Connection
 from schemas.patient import LentScale
 from simulator import replay, scenarios
-from simulator.life import local_instant
+from simulator.life import PARIS, local_instant
 from simulator.scale import Fleet
 from simulator.scenarios import SCENARIOS, Play, Scenario
 from tests.fixtures import stack as stacks
 from tests.fixtures.stack import NURSE, PASSWORD, Stack
 
-FIRST_LIVE = date(2026, 3, 2)
-RATE = 86400 / 4  # a day takes four seconds
-STARTING_SECONDS = 15
+CLOCK = ClockSetting(rate=86400 / 4, start=datetime(2026, 1, 5, 3, tzinfo=UTC))  # a day takes four seconds
 
 
 EPISODES = "SELECT patient_id, cause, severity FROM episode"
@@ -77,23 +75,22 @@ def look(stack: Stack, plays: list[Play]) -> Told:
 @pytest.fixture(scope="module")
 def told(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """All scenarios, lived through once on a fast clock."""
-    start = local_instant(FIRST_LIVE, hour=4)
-    clock = stacks.fast(rate=RATE, start=start, since=real_now() + timedelta(seconds=STARTING_SECONDS))
-    plays = [
-        scenarios.play(scenario, number=number, first_live=FIRST_LIVE, seed=1)
-        for number, scenario in enumerate(SCENARIOS)
-    ]
-    with stacks.running(postgres, tmp_path_factory.mktemp("told"), clock=clock) as stack:
-        assert stack.clock.now() < start, "the programs started too slowly for this clock"
+    with stacks.running(postgres, tmp_path_factory.mktemp("told"), clock=CLOCK) as stack:
+        first_live = stack.clock.now().astimezone(PARIS).date() + timedelta(days=1)
+        plays = [
+            scenarios.play(scenario, number=number, first_live=first_live, seed=1)
+            for number, scenario in enumerate(SCENARIOS)
+        ]
+        start = local_instant(first_live, hour=4)
         stack.clock.sleep_until(start)
         with stack.connect() as conn:
             enrolment.enrol(conn, [play.new_patient for play in plays], now=start)
             history.store_history(conn, [reading for play in plays for reading in play.history], now=start)
-        live_through(stack, plays)
+        live_through(stack, plays, until=local_instant(first_live + timedelta(days=scenarios.LIVE_DAYS), hour=0))
         yield look(stack, plays)
 
 
-def live_through(stack: Stack, plays: list[Play]) -> None:
+def live_through(stack: Stack, plays: list[Play], *, until: datetime) -> None:
     """Send every message at its time, until the last evening and every receipt."""
     agenda = sorted(((sending, play) for play in plays for sending in play.sendings), key=lambda pair: pair[0].at)
     with Fleet(stack.settings, client_id="scenarios", now=stack.clock.now) as fleet:
@@ -103,8 +100,8 @@ def live_through(stack: Stack, plays: list[Play]) -> None:
             stack.clock.sleep_until(sending.at)
             fleet.weigh(lent(play), sending.weighings)
         stack.wait_for(lambda: fleet.pending == 0, "some readings have no receipt")
-        stack.clock.sleep_until(local_instant(FIRST_LIVE + timedelta(days=scenarios.LIVE_DAYS), hour=0))
-    time.sleep(2)  # the detectors look every second
+        stack.clock.sleep_until(until)
+    time.sleep(1.5)  # the detectors look every second
 
 
 def lent(play: Play) -> LentScale:
