@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, Route, sync_playwright
@@ -30,8 +29,8 @@ CLOCK = Clock()
 class Site:
     """A running application and its database."""
 
-    def __init__(self, database_url: str, **settings: object) -> None:
-        self.port = free_port()
+    def __init__(self, database_url: str, *, port: int | None = None, **settings: object) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"database_url": database_url, "api_port": self.port} | settings
         app = create_app(Settings.model_validate(given), clock=CLOCK)
@@ -140,7 +139,3 @@ def screen(browser: Browser, site: Site) -> Iterator[Screen]:
     yield shown
     shown.context.close()
     assert shown.hosts <= {f"127.0.0.1:{site.port}"}, "a request left the machine"
-
-
-def database(url: str) -> Connection:
-    return psycopg.connect(url, autocommit=True)
