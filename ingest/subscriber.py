@@ -2,9 +2,9 @@
 
 One paho client is one connection: it is made, dies, and is replaced, so that an acknowledgement can never reach a
 connection other than the one that brought its message. The session (fixed client id, clean start off) is the broker's,
-and what was not acknowledged comes again. Memory is bounded by the window of unacknowledged messages (MQTT 5 receive
-maximum); where a broker knows none, the network thread waits for room. At a database outage of hours the window is
-full, nothing waits, and keep-alives go on.
+and what was not acknowledged comes again. The network thread never waits, so keep-alives and the answers to our
+receipts go on through any outage of the database; memory is bounded by the window of unacknowledged messages (MQTT 5
+receive maximum) and, for brokers that overstep it, by giving up the connection.
 """
 
 import queue
@@ -32,7 +32,8 @@ from schemas.topics import READINGS, STATUSES
 
 CLIENT_ID = "vigie-ingest"
 WINDOW = 1000
-QUEUE = 4 * WINDOW
+PENDING_MESSAGES = 100_000  # some 100 MB; mosquitto 2.0.11 sends far more than the window (performance.md §1c)
+PENDING_BYTES = 64 * 1024 * 1024
 SESSION_SECONDS = 14 * 86400
 KEEPALIVE_SECONDS = 30
 BATCH_MESSAGES = 2000
@@ -112,6 +113,11 @@ class Connection:
             self.client.connect(host, port, KEEPALIVE_SECONDS)
         self.client.loop_start()
 
+    def give_up(self, detail: str) -> None:
+        """Let this connection be replaced."""
+        self.detail = detail
+        self.closed.set()
+
     def close(self) -> None:
         """End the connection and its thread; the session stays with the broker."""
         self.closed.set()
@@ -144,8 +150,7 @@ class Connection:
             try:
                 callback(*args, **kwargs)
             except BaseException:
-                self.detail = "a fault of ours in the network thread: see the log"
-                self.closed.set()
+                self.give_up("a fault of ours in the network thread: see the log")
                 raise
 
         return guarded
@@ -163,8 +168,7 @@ class Connection:
         self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self.detail = f"the broker refuses us: {reason}"
-            self.closed.set()
+            self.give_up(f"the broker refuses us: {reason}")
             return
         self.welcomed = True
         self._backlog = bool(flags.session_present)
@@ -175,14 +179,12 @@ class Connection:
         self, _client: Client, _: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            self.detail = f"the broker does not let us subscribe to {READINGS} and {STATUSES}: check its access rules"
-            self.closed.set()
+            self.give_up(f"the broker does not let us subscribe to {READINGS} and {STATUSES}: check its rules")
         else:
             self.served = True
             self.detail = "ok"
 
     def _on_message(self, _client: Client, _: object, received: MQTTMessage) -> None:
-        """Hand over a message; without room, wait for some (QoS 0 is let go: its sender will send it again)."""
         message = Message(
             topic=_text(received),
             payload=bytes(received.payload),
@@ -207,7 +209,7 @@ class Connection:
     def _on_disconnect(
         self, _client: Client, _: object, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        if self.served or not self.welcomed:
+        if not self.closed.is_set() and (self.served or not self.welcomed):
             self.detail = f"the broker closed the connection: {reason}"
         self.closed.set()
 
@@ -220,7 +222,9 @@ class Subscriber:
         self._tls = tls
         self._now = now
         self._stop = stop
-        self._pending: queue.Queue[Delivery] = queue.Queue(QUEUE)
+        self._pending: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+        self._pending_bytes = 0
+        self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._keep_connected, name="subscriber", daemon=True)
         self.detail = "connecting to the broker"
@@ -239,13 +243,13 @@ class Subscriber:
         """Whatever is pending, in the order of delivery, as soon as there is something; ends when `stop` is set."""
         while not self._stop.is_set():
             try:
-                batch = [self._pending.get(timeout=0.2)]
+                batch = [self._take(seconds=0.2)]
             except queue.Empty:
                 continue
             size = len(batch[0].message.payload)
             while len(batch) < BATCH_MESSAGES and size < BATCH_BYTES:
                 try:
-                    batch.append(self._pending.get_nowait())
+                    batch.append(self._take(seconds=0))
                 except queue.Empty:
                     break
                 size += len(batch[-1].message.payload)
@@ -262,14 +266,26 @@ class Subscriber:
         self._connection.publish(messages)
 
     def _deliver(self, delivery: Delivery) -> None:
-        while not (self._stop.is_set() or delivery.connection.closed.is_set()):
-            try:
-                self._pending.put(delivery, timeout=0.5 if delivery.qos else 0)
-            except queue.Full:
-                if delivery.qos == 0:
-                    return
-            else:
-                return
+        """Take a message without ever waiting, for this thread also brings the broker's answers to our receipts.
+
+        Without room for it the connection is given up: what is not acknowledged comes again when there is some.
+        """
+        if self._has_room():
+            with self._lock:
+                self._pending_bytes += len(delivery.message.payload)
+            self._pending.put(delivery)
+        elif delivery.qos > 0:
+            delivery.connection.give_up("more messages are waiting than memory is meant for")
+
+    def _has_room(self) -> bool:
+        return self._pending.qsize() < PENDING_MESSAGES and self._pending_bytes < PENDING_BYTES
+
+    def _take(self, *, seconds: float) -> Delivery:
+        """The next message; raises `queue.Empty` if none comes in time."""
+        delivery = self._pending.get(timeout=seconds) if seconds else self._pending.get_nowait()
+        with self._lock:
+            self._pending_bytes -= len(delivery.message.payload)
+        return delivery
 
     def _keep_connected(self) -> None:
         """Connect again and again: with MQTT 5, and with 3.1.1 where a broker hangs up on that (iotcore does)."""
@@ -280,6 +296,8 @@ class Subscriber:
             if connection.served:
                 wait = RETRY_SECONDS[0]
             self._stop.wait(wait)
+            while not (self._has_room() or self._stop.is_set()):
+                self._stop.wait(0.1)
             wait = min(RETRY_SECONDS[1], wait * 2)
             other = reached and not connection.welcomed and protocol == MQTTProtocolVersion.MQTTv5
             protocol = MQTTProtocolVersion.MQTTv311 if other else MQTTProtocolVersion.MQTTv5
