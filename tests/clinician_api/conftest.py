@@ -38,6 +38,7 @@ class Site:
             uvicorn.Config(app, port=self.port, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
         )
         self._thread = threading.Thread(target=self.server.run)
+        self._clients: list[httpx2.Client] = []
 
     def start(self) -> None:
         self._thread.start()
@@ -48,11 +49,15 @@ class Site:
         raise AssertionError("uvicorn did not start")
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.close()
         self.server.should_exit = True
         self._thread.join(15)
 
     def client(self, **headers: str) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers={"Accept-Language": "fr"} | headers, timeout=20)
+        client = httpx2.Client(base_url=self.url, headers={"Accept-Language": "fr"} | headers, timeout=20)
+        self._clients.append(client)
+        return client
 
     def signed_in(self, email: str = seed.NURSE) -> httpx2.Client:
         client = self.client()

@@ -141,7 +141,7 @@ def test_the_link_in_an_e_mail_leads_to_the_patient_at_the_episode(people: Site)
 def test_what_is_not_there_is_a_page_that_says_so(people: Site, path: str) -> None:
     answer = people.signed_in().get(path)
     assert answer.status_code == 404
-    assert "Il n&#39;y a rien ici" in answer.text
+    assert "Il n'y a rien ici" in answer.text
 
 
 @pytest.mark.parametrize("path", [f"{PAGE}?range=12", "/episodes/x", "/patients?q=" + "x" * 101])

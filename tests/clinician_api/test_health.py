@@ -47,7 +47,7 @@ def test_a_database_that_is_away_is_said_without_its_password() -> None:
     site.start()
     try:
         answer = httpx2.get(f"{site.url}/healthz", timeout=20)
-        page = httpx2.get(f"{site.url}/", headers={"Accept-Language": "fr"}, cookies={"vigie": "x"}, timeout=20)
+        page = httpx2.get(f"{site.url}/", headers={"Accept-Language": "fr", "Cookie": "vigie=x"}, timeout=20)
     finally:
         site.stop()
     assert answer.status_code == 503

@@ -52,4 +52,4 @@ def test_times_are_those_of_the_zone() -> None:
     assert FRENCH.moment(at) == "dim. 22 nov. 2026, 07:12"
     assert "22 Nov 2026, 07:12" in ENGLISH.moment(at)
     assert Words(language="fr", zone="America/Cayenne").moment(at) == "dim. 22 nov. 2026, 03:12"
-    assert FRENCH.ago(timedelta(minutes=2)) == "il y a 2 min"
+    assert FRENCH.ago(timedelta(minutes=2)) == "il y a 2\xa0min"

@@ -26,7 +26,7 @@ def test_who_is_not_signed_in_is_led_to_sign_in_and_back(people: Site) -> None:
 
 def test_the_sign_in_page_says_what_vigie_is_not(people: Site) -> None:
     page = people.client().get("/sign-in").text
-    assert "ni dispositif médical certifié, ni service d&#39;urgence" in page
+    assert "ni dispositif médical certifié, ni service d'urgence" in page
     assert "appelez le 15" in page
     assert "no emergency service" in people.client(**{"Accept-Language": "en"}).get("/sign-in").text
 
@@ -59,7 +59,7 @@ def test_a_session_is_a_secret_kept_as_a_hash_and_ends_at_sign_out(connection: C
     csrf = re.search(r'name="csrf" value="([^"]+)"', client.get("/").text)
     assert csrf
     assert client.post("/sign-out", data={"csrf": csrf[1]}).status_code == 303
-    assert people.client().get("/", cookies={"vigie": token}).status_code == 303
+    assert people.client(Cookie=f"vigie={token}").get("/").status_code == 303
 
 
 def test_signing_in_again_changes_the_session(people: Site) -> None:
@@ -67,7 +67,7 @@ def test_signing_in_again_changes_the_session(people: Site) -> None:
     before = client.cookies["vigie"]
     client.post("/sign-in", data=RIGHT)
     assert client.cookies["vigie"] != before
-    assert people.client().get("/", cookies={"vigie": before}).status_code == 303
+    assert people.client(Cookie=f"vigie={before}").get("/").status_code == 303
 
 
 @pytest.mark.parametrize(
