@@ -3,26 +3,20 @@
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from clinician_api import enrolment
 from clinician_api.app import create_app
 from deploy.embedded_broker import free_port
 from schemas.clock import Clock
 from schemas.database import Connection
-from schemas.settings import Settings, environment
+from schemas.settings import Settings
 from tests.clinician_api import seed
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 CLOCK = Clock()
 
 
@@ -90,18 +84,6 @@ def people(connection: Connection, site: Site) -> Site:
     seed.open_episode(connection, "p-0001", "decompensation", severity="alert", at=now)
     connection.commit()
     return site
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        if environment(Settings()).get("CI"):
-            pytest.fail("CI needs Chromium: apt-get install chromium")
-        pytest.skip("Chromium is not installed, so no screen is tested: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        yield browser
-        browser.close()
 
 
 class Screen:

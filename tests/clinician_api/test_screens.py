@@ -149,13 +149,34 @@ def test_the_range_changes_without_losing_the_page(clinic: Site, screen: Screen)
     assert screen.complaints == []
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/", "/patients", "/patients/p-0007", "/unknown-scales", "/nowhere"])
-def test_nothing_is_wider_than_a_phone(clinic: Site, phone: Screen, path: str) -> None:
-    phone.sign_in()
-    phone.page.goto(path)
-    for details in phone.page.locator("details").all():
-        details.evaluate("element => { element.open = true }")
-    assert phone.page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_nothing_is_wider_than_a_phone(clinic: Site, phone: Screen) -> None:
+    page = phone.sign_in()
+    for path in ("/", "/patients", "/patients/p-0007", "/unknown-scales", "/nowhere", "/sign-in"):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_an_open_table_stays_open_and_up_to_date(connection: Connection, people: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.goto("/patients/p-0001")
+    screen.listening()
+    page.get_by_text("Tableau des pesées").click()
+    seed.arrive(connection, "p-0001", at=CLOCK.now(), kg=71.9)
+    connection.commit()
+    expect(page.locator(".twin")).to_contain_text("71,9 kg", timeout=3000)
+    expect(page.locator(".twin tbody tr")).to_be_visible()
+    expect(page.locator(":focus")).to_contain_text("Tableau des pesées (1)")
+
+
+def test_a_note_outlives_another_range(people: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.goto("/patients/p-0001")
+    page.get_by_text("Clore…").click()
+    page.get_by_label("Note").fill("à moitié")
+    page.get_by_role("link", name="7 jours").click()
+    expect(page.locator(".ranges [aria-current]")).to_have_text("7 jours")
+    expect(page.get_by_label("Note")).to_have_value("à moitié")
 
 
 def test_the_keyboard_reaches_the_first_patient(clinic: Site, screen: Screen) -> None:
@@ -164,7 +185,8 @@ def test_the_keyboard_reaches_the_first_patient(clinic: Site, screen: Screen) ->
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_text("Aller au contenu")
     page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.locator(":focus")).to_contain_text("Petit")
+    expect(page.locator("a.who").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/patients/p-0003#episode-\d+$"))
