@@ -1,13 +1,16 @@
 """The same readings, the same questions, the same answers: on plain PostgreSQL and on TimescaleDB."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from ingest import history
 from schemas.database import Connection
+from schemas.reading import HistoricReading
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 INSERT: LiteralString = """
@@ -149,3 +152,28 @@ def test_the_daily_weights_are_the_same_before_and_after_their_job_and_a_late_re
 def test_a_weight_of_nothing_is_refused(either: Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         insert(either, at=NOW, weight_kg=0)
+
+
+def test_a_history_sent_twice_is_stored_once(either: Connection) -> None:
+    readings = [
+        HistoricReading(patient_id=patient, measured_at=NOW - timedelta(days=days), weight_kg=Decimal(80) + days % 3)
+        for patient in ("P1", "P2")
+        for days in range(150)
+    ]
+    assert history.store_history(either, readings[:200], now=NOW).stored == 200
+    summary = history.store_history(either, readings, now=NOW)
+    assert (summary.stored, summary.duplicates, summary.quarantined) == (100, 200, 0)
+    assert len(daily(either)) == 300
+
+
+def test_a_history_joins_compressed_months(timescale: Connection) -> None:
+    readings = [
+        HistoricReading(patient_id="P1", measured_at=NOW - timedelta(days=days), weight_kg=Decimal(80))
+        for days in range(150)
+    ]
+    history.store_history(timescale, readings[::2], now=NOW)
+    timescale.commit()
+    compress(timescale)
+    summary = history.store_history(timescale, readings, now=NOW)
+    assert (summary.stored, summary.duplicates) == (75, 75)
+    assert len(daily(timescale)) == 150
