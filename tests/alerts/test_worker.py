@@ -77,6 +77,23 @@ def test_a_gain_becomes_one_episode_that_follows_its_course(connection: Connecti
     assert clinic.count(connection, "SELECT count(*) FROM episode WHERE closed_at IS NULL") == 2
 
 
+def test_an_episode_keeps_the_evidence_of_its_severity_when_a_weaker_finding_repeats_it(
+    connection: Connection, assess: Assess
+) -> None:
+    clinic.add_user(connection)
+    clinic.add_patients(connection, ["P1"], enrolled_at=ENROLLED)
+    clinic.weigh(connection, "P1", clinic.mornings(NOW, [*STEADY, *STEADY, *STEADY, *GAIN]), recorded_at=NOW)
+    assess(NOW)
+    for days in range(1, 5):
+        clinic.weigh(connection, "P1", [(NOW + days * DAY, 82.9)], recorded_at=NOW + days * DAY)
+        assess(NOW + days * DAY)
+
+    assert clinic.episodes(connection) == [seen("alert", "raised", "repeated", told=2)]
+    by = "SELECT (evidence ->> 'detector') FROM {} ORDER BY 1"
+    assert connection.execute(by.format("episode")).fetchall() == [("guideline",)]
+    assert connection.execute(by.format("episode_event")).fetchall() == [("guideline",), ("macd",)]
+
+
 def test_after_a_close_the_same_morning_stays_quiet_and_a_new_gain_does_not(
     connection: Connection, assess: Assess
 ) -> None:
