@@ -41,11 +41,13 @@ def run(settings: Settings, wanted: Cohort, clock: Clock) -> None:
 def with_history(settings: Settings, wanted: Cohort, *, now: datetime) -> Cohort:
     """The cohort whose patients are enrolled, with a history up to the first start: stored now, or long ago."""
     file = settings.home / "cohort.json"
+    made_from = wanted.model_copy(update={"until": wanted.until or now})
     if file.exists():
         known = Cohort.model_validate_json(file.read_bytes())
         if known.model_copy(update={"until": None}) == wanted.model_copy(update={"until": None}):
-            return known
-    made_from = wanted.model_copy(update={"until": wanted.until or now})
+            made_from = known
+            if last_recorded(settings):  # else it is another database than the last time
+                return known
     patients = people(made_from)
     with database.connect(stack.url(settings)) as conn:
         enrolment.enrol(conn, [patient.new_patient for patient in patients], now=made_from.until or now)
