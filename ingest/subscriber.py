@@ -11,16 +11,16 @@ import queue
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from types import TracebackType
 from typing import ParamSpec, Self
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -40,6 +40,7 @@ BATCH_MESSAGES = 2000
 BATCH_BYTES = 8 * 1024 * 1024
 SMALLEST_WINDOW = 20  # mosquitto's default: with as many unacknowledged, more may be waiting in the broker
 QUIET_SECONDS = 1.0
+PATIENCE_SECONDS = 20.0
 RETRY_SECONDS = (0.1, 5.0)
 
 Arguments = ParamSpec("Arguments")
@@ -74,6 +75,7 @@ class Connection:
         self._deliver = deliver
         self._now = now
         self._window = WINDOW
+        self._unconfirmed: deque[MQTTMessageInfo] = deque()
         self._outstanding = 0
         self._backlog = False
         self._last_message = time.monotonic()
@@ -125,15 +127,19 @@ class Connection:
         self.client.loop_stop()
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        """Publish with QoS 1 and wait until the broker has every one.
+        """Publish with QoS 1, ahead of any later acknowledgement on this connection's one stream of bytes.
+
+        It does not wait for the broker's answer: iotcore withholds it until we acknowledge what it sent.
 
         Raises:
-            NoBrokerError: the connection was lost before.
+            NoBrokerError: the connection is lost, or the broker has stopped taking what we publish.
         """
-        waiting = iter(messages)
-        while window := list(islice(waiting, self._window)):
-            for info in [self.client.publish(topic, payload, qos=1) for topic, payload in window]:
-                self._wait(info)
+        for topic, payload in messages:
+            self._wait_for_room()
+            info = self.client.publish(topic, payload, qos=1)
+            if self.closed.is_set() or info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                raise NoBrokerError
+            self._unconfirmed.append(info)
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Tell the broker that this message is dealt with; nothing happens on a connection that is gone."""
@@ -155,14 +161,17 @@ class Connection:
 
         return guarded
 
-    def _wait(self, info: MQTTMessageInfo) -> None:
-        try:
-            while not info.is_published():
-                if self.closed.is_set():
-                    raise NoBrokerError
-                info.wait_for_publish(0.5)
-        except (RuntimeError, ValueError):  # paho: not sent because the connection is gone
-            raise NoBrokerError from None
+    def _wait_for_room(self) -> None:
+        """Keep to the broker's window (its receive maximum): paho does not know it."""
+        unconfirmed, until = self._unconfirmed, time.monotonic() + PATIENCE_SECONDS
+        while unconfirmed and unconfirmed[0].is_published():
+            unconfirmed.popleft()
+        while len(unconfirmed) >= self._window and not unconfirmed[0].is_published():
+            if time.monotonic() > until:
+                self.give_up("the broker does not take our receipts")
+            if self.closed.is_set():
+                raise NoBrokerError
+            unconfirmed[0].wait_for_publish(0.5)
 
     def _on_connect(
         self, client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
@@ -256,10 +265,10 @@ class Subscriber:
             yield batch
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        """Publish with QoS 1; returns once the broker has them all.
+        """Publish with QoS 1, before whatever is acknowledged afterwards.
 
         Raises:
-            NoBrokerError: there is no connection, or it was lost before.
+            NoBrokerError: there is no connection, or it was lost meanwhile.
         """
         if self._connection is None:
             raise NoBrokerError
