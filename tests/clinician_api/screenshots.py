@@ -32,8 +32,8 @@ def _take(page: Page, size: str, *, email: str, password: str, folder: Path) -> 
     page.wait_for_selector("#worklist")
     page.mouse.move(1, 1)
     page.screenshot(path=folder / f"worklist-{size}.png")
-    page.locator(".row-card .who").first.click()
-    page.wait_for_selector("#patient")
+    address = page.locator(".row-card .who").first.get_attribute("href") or "/"
+    page.goto(address.partition("#")[0])  # at its head
     page.screenshot(path=folder / f"patient-{size}.png", full_page=True)
 
 
