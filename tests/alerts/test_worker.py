@@ -1,7 +1,6 @@
 """From a committed reading to an episode, with a real PostgreSQL."""
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -232,9 +231,7 @@ def test_what_the_screens_need_is_in_the_evidence(connection: Connection, assess
     assert clinic.count(connection, "SELECT count(*) FROM assessment WHERE patient_id = 'P1'") == 3
 
 
-def test_800_patients_are_assessed_in_seconds_and_one_reading_in_a_blink(
-    connection: Connection, assess: Assess
-) -> None:
+def test_800_patients_are_assessed_together_and_then_only_who_weighed(connection: Connection, assess: Assess) -> None:
     patients = [f"P{number}" for number in range(800)]
     clinic.add_patients(connection, patients, enrolled_at=ENROLLED)
     connection.execute("""
@@ -245,18 +242,14 @@ def test_800_patients_are_assessed_in_seconds_and_one_reading_in_a_blink(
     connection.execute("INSERT INTO latest_reading (patient_id, arrivals) SELECT patient_id, 90 FROM patient")
     connection.execute("ANALYZE")
     connection.commit()
-    began = time.monotonic()
     assess(NOW)
-    everyone = time.monotonic() - began
-    clinic.weigh(connection, "P7", [(NOW, 83.5)], recorded_at=NOW)
-    worker = assess.worker(NOW)
-    began = time.monotonic()
-    worker.assess_due()
-    one = time.monotonic() - began
-    print(f"800 patients in {everyone:.2f} s, one reading in {one * 1000:.0f} ms")
     assert clinic.count(connection, "SELECT count(DISTINCT patient_id) FROM assessment") == 800
-    assert everyone < 20, "a few seconds on a machine that has nothing else to do"
-    assert one < 1, "well under 100 ms on a machine that has nothing else to do"
+
+    before = clinic.count(connection, "SELECT count(*) FROM assessment")
+    clinic.weigh(connection, "P7", [(NOW, 83.5)], recorded_at=NOW)
+    assess(NOW)
+    again = "SELECT count(DISTINCT patient_id) FROM assessment WHERE assessment_id > " + str(before)
+    assert clinic.count(connection, again) == 1
 
 
 def test_two_workers_share_the_patients_and_raise_each_once(database_url: str, connection: Connection) -> None:
