@@ -135,15 +135,16 @@ def test_readings_are_kept_for_twenty_years_and_no_longer(timescale: Connection)
 def test_the_daily_weights_are_the_same_before_and_after_their_job_and_a_late_reading(timescale: Connection) -> None:
     (now,) = timescale.execute("SELECT now()").fetchone() or (None,)
     assert isinstance(now, datetime)
-    for days in range(30):
-        insert(timescale, at=now - timedelta(days=days), weight_kg=80 + days / 10)
+    noon = now.replace(hour=12)
+    for days in range(1, 30):
+        insert(timescale, at=noon - timedelta(days=days), weight_kg=80 + days / 10)
     timescale.commit()
     before = daily(timescale)
     timescale.commit()
     run_job(timescale, "policy_refresh_continuous_aggregate")
     assert materialized_days(timescale) > 20
     assert daily(timescale) == before
-    insert(timescale, at=now - timedelta(days=10, hours=2), weight_kg=70)
+    insert(timescale, at=noon - timedelta(days=10, hours=2), weight_kg=70)
     timescale.commit()
     run_job(timescale, "policy_refresh_continuous_aggregate")
     assert 70 in {row[2] for row in daily(timescale)}
