@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,6 +74,7 @@ def lying(maybe_die: Callable[[], None]) -> Step:
         outcome = Outcome(answers=answers, stored=0, quarantined=0, refused=0)
         service.send_receipts(outcome, subscriber=subscriber, at=clock.now())
         service.acknowledge(deliveries)
+        time.sleep(0.3)  # so that the lie has left this process before it dies
         maybe_die()
         store.commit(service.read(deliveries))
 

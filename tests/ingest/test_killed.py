@@ -14,23 +14,26 @@ from tests.ingest.conftest import Start, lend, listens
 from tests.ingest.scale import Scale, wait_until
 
 READINGS = 60
+AT_ONCE = 7
 KILLS = 3
+PATIENCE_SECONDS = 2.0  # before a reading is sent again: sooner, a copy in the broker would hide that one was lost
 MONDAY = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 def weigh_until_receipted(scale: Scale, ingest: "list[subprocess.Popen[bytes]]", start: Start, step: str) -> int:
     """Send every reading until its receipt; restart ingest when it was killed, at last unarmed; the kills."""
-    until = time.monotonic() + 60
-    waiting = set(range(READINGS))
+    until = time.monotonic() + 90
+    waiting = list(range(READINGS))
     while waiting and time.monotonic() < until:
-        for seq in sorted(waiting)[:7]:
-            at = MONDAY + timedelta(days=seq)
-            scale.publish("s1", {"seq": seq, "measured_at": at.isoformat(), "weight_kg": 82.4})
-        time.sleep(0.1)
         if ingest[-1].poll() is not None:
             armed = len(ingest) < KILLS
             ingest.append(start(step, "2") if armed else start())
-        waiting = {seq for seq in waiting if not scale.words["s1", seq]}
+        some = waiting[:AT_ONCE]
+        for seq in some:
+            at = MONDAY + timedelta(days=seq)
+            scale.publish("s1", {"seq": seq, "measured_at": at.isoformat(), "weight_kg": 82.4})
+        wait_until(lambda: all(scale.words["s1", seq] for seq in some), seconds=PATIENCE_SECONDS)  # noqa: B023 at once
+        waiting = [seq for seq in waiting if not scale.words["s1", seq]]
     return len(ingest) - 1
 
 
