@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from clinician_api import enrolment
-from deploy import outcome, ports, simulated_cohort, stack, up
+from deploy import day_before, outcome, ports, simulated_cohort, stack, up
 from deploy.inbox import Inbox
 from deploy.simulated_cohort import Cohort
 from deploy.supervisor import services
@@ -65,6 +65,8 @@ def _show(settings: Settings, inbox: Inbox) -> None:
     begun = COHORT.model_copy(update={"until": today.replace(hour=HISTORY_ENDS_AT)})
     cohort = simulated_cohort.with_history(settings, begun, now=today)
     password = _password(settings.home / "password")
+    _add_users(settings, None, password)
+    day_before.work_through(settings, now=cohort.until or today, nurse=NURSE)
     _add_users(settings, inbox, password)
     log = settings.home / "demo.log"
     setting = _clock(settings, first=today)
@@ -114,8 +116,8 @@ def _clock(settings: Settings, *, first: datetime) -> ClockSetting:
     )
 
 
-def _add_users(settings: Settings, inbox: Inbox, password: str) -> None:
-    """The two people; on a later start only their mailbox's port is new."""
+def _add_users(settings: Settings, inbox: Inbox | None, password: str) -> None:
+    """The two people, told nothing without an inbox; on a later start only their mailbox's port is new."""
     people: tuple[tuple[str, str, Literal["nurse", "cardiologist"]], ...] = (
         (NURSE, "Claire Roux", "nurse"),
         (CARDIOLOGIST, "Dr Jean Mercier", "cardiologist"),
@@ -128,7 +130,7 @@ def _add_users(settings: Settings, inbox: Inbox, password: str) -> None:
                 display_name=name,
                 role=role,
                 password=password,
-                notify_url=inbox.notify_url(email),
+                notify_url=inbox.notify_url(email) if inbox else None,
             )
 
 
