@@ -38,11 +38,11 @@ class Context:
 
 def change(kg: float, *, days: int, threshold_kg: float, context: Context) -> Sentence:
     """The guideline rule: `kg` gained (or, negative, lost) in `days`."""
-    tail = context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
     plural = "s" if days > 1 else ""
     return {
-        "fr": f"{_fr(kg, sign='+')} kg en {days} jour{plural} (seuil {_fr(threshold_kg)} kg){tail['fr']}",
-        "en": f"{_signed(kg)} kg in {days} day{plural} (threshold {threshold_kg:.1f} kg){tail['en']}",
+        "fr": f"{said['fr']} en {days} jour{plural} {limit['fr']}{tail['fr']}",
+        "en": f"{said['en']} in {days} day{plural} {limit['en']}{tail['en']}",
     }
 
 
@@ -53,23 +53,21 @@ def nothing_to_compare(*, context: Context) -> Sentence:
 
 def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
     """MACD: the recent weight against that of the last weeks."""
-    tail = context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
     return {
-        "fr": f"tendance des derniers jours {_fr(kg, sign='+')} kg par rapport aux dernières semaines "
-        f"(seuil {_fr(threshold_kg)} kg){tail['fr']}",
-        "en": f"trend of the last days {_signed(kg)} kg against the last weeks "
-        f"(threshold {threshold_kg:.1f} kg){tail['en']}",
+        "fr": f"tendance des derniers jours {said['fr']} par rapport aux dernières semaines {limit['fr']}{tail['fr']}",
+        "en": f"trend of the last days {said['en']} against the last weeks {limit['en']}{tail['en']}",
     }
 
 
 def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: float, context: Context) -> Sentence:
     """Cardi'Auvergne: how far above the dry weight, or the baseline."""
-    tail = context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
     fr = "du poids sec" if reference == "dry" else "du poids habituel"
     en = "the dry weight" if reference == "dry" else "the usual weight"
     return {
-        "fr": f"{_fr(kg, sign='+')} kg au-dessus {fr} (seuil {_fr(threshold_kg)} kg){tail['fr']}",
-        "en": f"{_signed(kg)} kg above {en} (threshold {threshold_kg:.1f} kg){tail['en']}",
+        "fr": f"{said['fr']} au-dessus {fr} {limit['fr']}{tail['fr']}",
+        "en": f"{said['en']} above {en} {limit['en']}{tail['en']}",
     }
 
 
@@ -128,9 +126,16 @@ class Notice:
         return start + end if len(start + end) <= SMS_LENGTH else start
 
 
-def _fr(kg: float, *, sign: Literal["", "+"] = "") -> str:
-    return (_signed(kg) if sign else f"{kg:.1f}").replace(".", ",")
+def _fr(kg: float) -> str:
+    return f"{kg:.1f}".replace(".", ",")
 
 
-def _signed(kg: float) -> str:
-    return f"{kg:+.1f}".replace("-", "−")
+def _said(kg: float, *, threshold_kg: float) -> Sentence:
+    """Signed, to 100 g; or to 10 g where that would look like the threshold itself: +5.04 kg against 5.0."""
+    digits = 2 if f"{abs(kg):.1f}" == f"{threshold_kg:.1f}" else 1
+    said = f"{kg:+.{digits}f} kg".replace("-", "−")
+    return {"fr": said.replace(".", ","), "en": said}
+
+
+def _limit(threshold_kg: float) -> Sentence:
+    return {"fr": f"(seuil {_fr(threshold_kg)} kg)", "en": f"(threshold {threshold_kg:.1f} kg)"}

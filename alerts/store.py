@@ -59,7 +59,9 @@ ORDER BY episode_id FOR UPDATE
 """
 LATEST_EPISODES: LiteralString = """
 SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, state, last_raised_at, closed_at,
-       evidence,
+       (SELECT evidence FROM episode_event AS event
+        WHERE event.episode_id = episode.episode_id AND kind <> 'back_in_band'
+        ORDER BY event_id DESC LIMIT 1) AS evidence,
        (SELECT kind = 'back_in_band' FROM episode_event AS event WHERE event.episode_id = episode.episode_id
         ORDER BY event_id DESC LIMIT 1) AS in_band,
        EXISTS (SELECT FROM episode_event AS event
@@ -76,8 +78,10 @@ INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evi
 VALUES (%(patient_id)s, %(cause)s, %(severity)s, %(now)s, %(now)s, %(evidence)s)
 RETURNING episode_id
 """
+# The episode keeps the evidence of its severity: a weaker finding that repeats it stands in its events.
 RAISE_EPISODE: LiteralString = """
-UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s, evidence = %(evidence)s
+UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s,
+                   evidence = CASE WHEN %(found)s = %(severity)s THEN %(evidence)s ELSE evidence END
 WHERE episode_id = %(episode_id)s
 """
 TOUCH_EPISODE: LiteralString = "UPDATE episode SET state = state WHERE episode_id = %(episode_id)s"
@@ -282,6 +286,7 @@ def act(conn: Connection, action: Action, *, patient_id: str, now: datetime) -> 
         "kind": action.kind,
         "severity": action.severity,
         "evidence": Jsonb(action.finding.evidence.model_dump(mode="json")),
+        "found": action.finding.severity,
         "roles": ["nurse", "cardiologist"] if action.severity == "alarm" else ["nurse"],
         "now": now,
     }

@@ -131,7 +131,11 @@ def draw(scene: Scene, *, width: int = 960, height: int = 330) -> Chart:
         band=_band(frame),
         threshold_y=frame.y(scene.threshold_kg) if scene.threshold_kg and frame.shows(scene.threshold_kg) else None,
         ticks_kg=[(frame.y(kg), kg) for kg in _ticks_kg(frame.low, frame.high)],
-        ticks_at=[(frame.x(at), at) for at in _ticks_at(scene, most=max(3, width // 110))],
+        ticks_at=[
+            (x, at)
+            for at in _ticks_at(scene, most=max(3, width // 110))
+            if (x := frame.x(at)) <= width - RIGHT - 18  # else its label would be cut
+        ],
         marks=[(frame.x(mark.at), mark) for mark in scene.marks if scene.start <= mark.at <= scene.end],
         floor=frame.floor,
     )

@@ -38,6 +38,14 @@ SELECT scale ->> 'site', scale ->> 'device_id', patient_id,
 FROM jsonb_to_recordset(%(patients)s) AS new (patient_id text, enrolled_at timestamptz, scale jsonb)
 WHERE jsonb_typeof(scale) = 'object'
 """
+WITHOUT_THEIR_SCALE: LiteralString = """
+SELECT patient_id
+FROM jsonb_to_recordset(%(patients)s) AS wanted (patient_id text, scale jsonb)
+WHERE jsonb_typeof(scale) = 'object'
+  AND NOT EXISTS (SELECT FROM device_loan AS loan
+                  WHERE loan.site = scale ->> 'site' AND loan.device_id = scale ->> 'device_id'
+                    AND loan.patient_id = wanted.patient_id AND loan.returned_at IS NULL)
+"""
 ADD_DRY_WEIGHTS: LiteralString = """
 INSERT INTO dry_weight (patient_id, weight_kg, valid_from, recorded_at)
 SELECT patient_id, dry_weight_kg, enrolled_at, %(now)s
@@ -60,6 +68,22 @@ def enrol(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) ->
     for statement in (ADD_IDENTITIES, RETURN_SCALES, LEND_SCALES, ADD_DRY_WEIGHTS):
         conn.execute(statement, new)
     return len(added)
+
+
+def lend(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) -> int:
+    """Lend each enrolled patient the scale named, from their `enrolled_at` on, if it is not theirs already.
+
+    Returns how many were lent. A scale that is on loan to somebody else is returned first, at `now`.
+
+    Raises:
+        psycopg.errors.ForeignKeyViolation: one of them is not enrolled.
+    """
+    given = {patient.patient_id: patient.model_dump(mode="json") for patient in patients}
+    without = conn.execute(WITHOUT_THEIR_SCALE, {"patients": Jsonb(list(given.values()))}).fetchall()
+    wanting = {"patients": Jsonb([given[str(patient_id)] for (patient_id,) in without]), "now": now}
+    for statement in (RETURN_SCALES, LEND_SCALES):
+        conn.execute(statement, wanting)
+    return len(without)
 
 
 ADD_USER: LiteralString = """

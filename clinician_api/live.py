@@ -81,7 +81,7 @@ class Feed:
             if catch_up:  # what was told during the outage is lost: everyone looks again
                 self._tell(News(kind="episode", patient_id="*"))
             while not self._stop.is_set():
-                for notify in conn.notifies(timeout=0.5):
+                for notify in conn.notifies(timeout=0.2):
                     self._tell(_news(notify))
 
     def _tell(self, news: News) -> None:

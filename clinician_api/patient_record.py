@@ -7,8 +7,8 @@ from typing import LiteralString
 from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict
 
-from clinician_api import chart
-from schemas.alert import Cause, Evidence, Severity
+from clinician_api import chart, vocabulary
+from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 from schemas.database import Connection
 
 MOST_READINGS = 5000
@@ -152,6 +152,13 @@ class Episode:
     evidence: Evidence
     events: list[Event]
 
+    @property
+    def urgency(self) -> tuple[object, ...]:
+        """Smaller is shown first: open ones by clinical cause and severity, then what closed last."""
+        if self.closed_at:
+            return True, -self.closed_at.timestamp()
+        return False, self.cause not in vocabulary.CLINICAL, -SEVERITIES.index(self.severity), self.opened_at
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "evidence", Evidence.model_validate(self.evidence))
         read = [Event.model_validate(event) for event in self.events]
@@ -176,6 +183,7 @@ ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 50
 
 
 def episodes(conn: Connection, patient_id: str) -> list[Episode]:
-    """Open ones first, then the newest; fifty at most."""
+    """Open ones first, the most urgent at the top, then the newest; fifty at most."""
     with conn.cursor(row_factory=class_row(Episode)) as cursor:
-        return cursor.execute(EPISODES, {"patient_id": patient_id}).fetchall()
+        found = cursor.execute(EPISODES, {"patient_id": patient_id}).fetchall()
+    return sorted(found, key=lambda episode: episode.urgency)

@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from clinician_api import enrolment
-from deploy import outcome, ports, simulated_cohort, stack, up
+from deploy import day_before, outcome, ports, simulated_cohort, stack, up
 from deploy.inbox import Inbox
 from deploy.simulated_cohort import Cohort
 from deploy.supervisor import services
@@ -21,12 +21,11 @@ from schemas import database
 from schemas.clock import Clock, ClockSetting, open_clock, real_now
 from schemas.settings import Settings, read_settings
 from simulator import live
-from simulator.cohort import SimulatedPatient
 
 PARIS = ZoneInfo("Europe/Paris")
 RATE = 720.0
 COHORT = Cohort(patients=800, days=120, seed=1)
-STARTING_SECONDS = 4  # until the programs are there to see the first weighing
+STARTING_SECONDS = 8  # until programs and people are there for the first weighing
 HISTORY_ENDS_AT, FIRST_DAY_STARTS_AT = 2, 6  # o'clock in Paris, between them nobody weighs
 NURSE, CARDIOLOGIST = "infirmiere@vigie.example", "cardiologue@vigie.example"
 WELCOME = """
@@ -64,8 +63,10 @@ def _show(settings: Settings, inbox: Inbox) -> None:
     print(f"{COHORT.patients} patients with {COHORT.days} days of history ...", flush=True)
     today = real_now().astimezone(PARIS).replace(minute=0, second=0, microsecond=0)
     begun = COHORT.model_copy(update={"until": today.replace(hour=HISTORY_ENDS_AT)})
-    people = simulated_cohort.ensure(settings, begun, now=today)
+    cohort = simulated_cohort.with_history(settings, begun, now=today)
     password = _password(settings.home / "password")
+    _add_users(settings, None, password)
+    day_before.work_through(settings, now=cohort.until or today, nurse=NURSE)
     _add_users(settings, inbox, password)
     log = settings.home / "demo.log"
     setting = _clock(settings, first=today)
@@ -82,18 +83,19 @@ def _show(settings: Settings, inbox: Inbox) -> None:
         home=ready.home,
     )
     print("starting ingest, alerts, the dashboard and the scales ...", flush=True)
-    with _living(ready, people, open_clock(setting, home=ready.home)):
+    with _living(ready, cohort, open_clock(setting, home=ready.home)):
         up.run_programs(services(ready, log=log), ready, announce=welcome)
 
 
 @contextmanager
-def _living(settings: Settings, people: list[SimulatedPatient], clock: Clock) -> Iterator[None]:
-    """The scales, in a thread of this process: they take as long to make as all the rest takes to start."""
+def _living(settings: Settings, cohort: Cohort, clock: Clock) -> Iterator[None]:
+    """The scales, in a thread of this process: the people are made while the programs start."""
     stop = threading.Event()
-    scales = threading.Thread(
-        target=live.run, args=(settings,), kwargs={"cohort": people, "clock": clock, "stop": stop}, name="scales"
-    )
-    scales.daemon = True
+
+    def live_on() -> None:
+        live.run(settings, cohort=simulated_cohort.people(cohort), clock=clock, stop=stop)
+
+    scales = threading.Thread(target=live_on, name="scales", daemon=True)
     scales.start()
     try:
         yield
@@ -114,8 +116,8 @@ def _clock(settings: Settings, *, first: datetime) -> ClockSetting:
     )
 
 
-def _add_users(settings: Settings, inbox: Inbox, password: str) -> None:
-    """The two people; on a later start only their mailbox's port is new."""
+def _add_users(settings: Settings, inbox: Inbox | None, password: str) -> None:
+    """The two people, told nothing without an inbox; on a later start only their mailbox's port is new."""
     people: tuple[tuple[str, str, Literal["nurse", "cardiologist"]], ...] = (
         (NURSE, "Claire Roux", "nurse"),
         (CARDIOLOGIST, "Dr Jean Mercier", "cardiologist"),
@@ -128,7 +130,7 @@ def _add_users(settings: Settings, inbox: Inbox, password: str) -> None:
                 display_name=name,
                 role=role,
                 password=password,
-                notify_url=inbox.notify_url(email),
+                notify_url=inbox.notify_url(email) if inbox else None,
             )
 
 

@@ -1,7 +1,6 @@
 """How does a simulated cohort enter a Vigie? History once, then live; a later start goes on where it ended."""
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime
 from typing import LiteralString
 
@@ -13,7 +12,6 @@ from deploy.program import stopped_by_signals
 from ingest import history
 from schemas import database
 from schemas.clock import Clock
-from schemas.reading import HistoricReading
 from schemas.settings import Settings
 from simulator import cohort, live
 from simulator.cohort import SimulatedPatient
@@ -33,26 +31,36 @@ class Cohort(BaseModel, frozen=True):
 def run(settings: Settings, wanted: Cohort, clock: Clock) -> None:
     """Make the cohort's history if it is not there yet, then let it live until a signal."""
     print(f"{wanted.patients} patients, {wanted.days} days of history ...", flush=True)
-    people = ensure(settings, wanted, now=clock.now())
+    made_from = with_history(settings, wanted, now=clock.now())
     print("their scales weigh each morning; Ctrl-C ends it", flush=True)
     stop = threading.Event()
     with stopped_by_signals(stop.set):
-        live.run(settings, cohort=people, clock=clock, stop=stop)
+        live.run(settings, cohort=people(made_from), clock=clock, stop=stop)
 
 
-def ensure(settings: Settings, wanted: Cohort, *, now: datetime) -> list[SimulatedPatient]:
-    """The cohort, its patients enrolled and its history up to the first start stored."""
+def with_history(settings: Settings, wanted: Cohort, *, now: datetime) -> Cohort:
+    """The cohort whose patients are enrolled, with a history up to the first start: stored now, or long ago."""
     file = settings.home / "cohort.json"
-    known = Cohort.model_validate_json(file.read_bytes()) if file.exists() else None
-    if known and known.model_copy(update={"until": None}) == wanted.model_copy(update={"until": None}):
-        return _people(known, until=known.until or now)
-    until = wanted.until or now
-    people = _people(wanted, until=until)
+    made_from = wanted.model_copy(update={"until": wanted.until or now})
+    if file.exists():
+        known = Cohort.model_validate_json(file.read_bytes())
+        if known.model_copy(update={"until": None}) == wanted.model_copy(update={"until": None}):
+            made_from = known
+            if last_recorded(settings):  # else it is another database than the last time
+                return known
+    patients = people(made_from)
     with database.connect(stack.url(settings)) as conn:
-        enrolment.enrol(conn, [person.new_patient for person in people], now=until)
-        history.store_history(conn, _readings(people), now=until)
-    file.write_text(wanted.model_copy(update={"until": until}).model_dump_json())
-    return people
+        enrolment.enrol(conn, [patient.new_patient for patient in patients], now=made_from.until or now)
+        readings = (reading for patient in patients for reading in patient.history)
+        history.store_history(conn, readings, now=made_from.until or now)
+    file.write_text(made_from.model_dump_json())
+    return made_from
+
+
+def people(made_from: Cohort) -> list[SimulatedPatient]:
+    """The same people each time; takes some seconds."""
+    assert made_from.until
+    return cohort.cohort(patients=made_from.patients, days=made_from.days, until=made_from.until, seed=made_from.seed)
 
 
 def last_recorded(settings: Settings) -> datetime | None:
@@ -61,11 +69,3 @@ def last_recorded(settings: Settings) -> datetime | None:
         (at,) = conn.execute(LAST_RECORDED).fetchone() or (None,)
     assert at is None or isinstance(at, datetime)
     return at
-
-
-def _people(made_from: Cohort, *, until: datetime) -> list[SimulatedPatient]:
-    return cohort.cohort(patients=made_from.patients, days=made_from.days, until=until, seed=made_from.seed)
-
-
-def _readings(people: list[SimulatedPatient]) -> Iterator[HistoricReading]:
-    return (reading for person in people for reading in person.history)

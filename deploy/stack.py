@@ -74,6 +74,14 @@ def servers(settings: Settings) -> Iterator[Settings]:
 
 
 @contextmanager
+def ready_servers(settings: Settings) -> Iterator[Settings]:
+    """Database, up to date as in `migrated_database`, and broker."""
+    with servers(settings) as with_both:
+        bring_up_to_date(settings, with_both)
+        yield with_both
+
+
+@contextmanager
 def migrated_database(settings: Settings) -> Iterator[Settings]:
     """A database that is up to date: the embedded one is brought so, one that we were given must be so already.
 

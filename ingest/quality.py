@@ -4,7 +4,7 @@ A scale's clock error shows when it sends: `sent_at` against the arrival. Ahead 
 sent. Behind is the clock's fault too, unless the message may have waited in the broker.
 """
 
-from bisect import bisect_left, insort_left
+from bisect import bisect_right, insort_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -85,7 +85,7 @@ class Earlier:
         """All that `plausibility.doubt` looks at: the last accepted weight and the last doubted one."""
         last = []
         for weights in (self._accepted, self._doubted):
-            place = bisect_left(weights, measured_at, key=_measured_at)
+            place = bisect_right(weights, measured_at, key=_measured_at)
             last += weights[place - 1 : place] if place else []
         return last
 

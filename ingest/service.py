@@ -274,7 +274,7 @@ def _refusal(item: Arrival) -> Refusal:
 
 
 def send_receipts(outcome: Outcome, deliveries: Sequence[Delivery], *, at: datetime) -> bool:
-    """Give each scale its words; whether the broker has them all. If not, the messages come again."""
+    """Give each scale its words; whether they are on their way. If not, the messages come again."""
     try:
         subscriber.publish(receipt_messages.receipts(outcome.answers, at=at), deliveries)
     except subscriber.NoBrokerError:

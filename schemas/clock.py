@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -106,23 +107,20 @@ def open_clock(setting: ClockSetting, *, home: Path) -> Clock:
 
 def _shared_anchor(setting: ClockSetting, home: Path) -> datetime:
     home.mkdir(parents=True, exist_ok=True)
-    file = (home / "clock.json").open("a+")  # kept open: the shared lock lasts as long as the process
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        alone = True
-    except BlockingIOError:
+    with (home / "clock.json").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except BlockingIOError:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            alone = False
+        file.seek(0)
+        known = json.loads(file.read() or "{}")
+        if alone or known.get("setting") != str(setting):
+            known = {"setting": str(setting), "since": real_now().isoformat()}
+            file.truncate(0)
+            file.write(json.dumps(known))
+            file.flush()
         fcntl.flock(file, fcntl.LOCK_SH)
-        alone = False
-    file.seek(0)
-    known = json.loads(file.read() or "{}")
-    if alone or known.get("setting") != str(setting):
-        known = {"setting": str(setting), "since": real_now().isoformat()}
-        file.truncate(0)
-        file.write(json.dumps(known))
-        file.flush()
-    fcntl.flock(file, fcntl.LOCK_SH)
-    _HELD.append(file)
+        os.dup(file.fileno())  # never closed: the shared lock lasts as long as the process
     return datetime.fromisoformat(known["since"])
-
-
-_HELD: list[object] = []

@@ -28,13 +28,13 @@ class Weighed:
 def doubt(weight_kg: float, measured_at: datetime, *, before: list[Weighed]) -> Doubt | None:
     """Why this weight should wait for a human, or None.
 
-    `before` are the person's weights known so far, in any order; only those measured earlier count. A jump is more
+    `before` are the person's weights known so far, in any order; those measured later do not count. A jump is more
     than max(5 kg, 5 %) plus 0.5 kg for each day since the last accepted weight (clinical.md §5.3 tier 0). A doubted
     weight with which this one agrees within 2 kg in 14 days is confirmation: a real change is never shut out for ever.
     """
     if weight_kg < LOW_KG:
         return "implausible_weight"
-    earlier = [weighed for weighed in before if weighed.measured_at < measured_at]
+    earlier = [weighed for weighed in before if weighed.measured_at <= measured_at]
     accepted = [weighed for weighed in earlier if not weighed.doubted]
     if not accepted:
         return None

@@ -35,7 +35,7 @@ class Habits:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Somebody stands on the scale: on which day (0 is the first), at which local hour, as it was how often before."""
+    """Somebody stands on the scale: on which day (0 is the first), at which local hour; `again` minutes later."""
 
     day: int
     hour: float

@@ -3,6 +3,7 @@
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.browser",
     "tests.fixtures.commands",
     "tests.fixtures.servers",
     "tests.fixtures.stack",

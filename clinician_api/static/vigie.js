@@ -53,7 +53,7 @@
     return false;
   }
   function writing(part) {
-    if (part.contains(document.activeElement) && document.activeElement.matches("textarea, select, input, button, summary")) return true;
+    if (part.contains(document.activeElement) && document.activeElement.matches("textarea, select, input")) return true;
     if ([...part.querySelectorAll("textarea, input:not([type=hidden])")].some((field) => field.value !== field.defaultValue)) return true;
     return [...part.querySelectorAll("select")].some((field) => field.value !== "");
   }
@@ -61,13 +61,22 @@
   document.addEventListener("pointerleave", () => { inHand = false; });
 
   async function fetchPage() {
-    const answer = await fetch(root().dataset.refresh, { headers: { ...LIVE, "HX-Current-URL": location.href } });
+    const answer = await fetch(root().dataset.refresh + location.search, { headers: { ...LIVE, "HX-Current-URL": location.href } });
     if (answer.status === 401) { location.href = answer.headers.get("HX-Redirect"); return null; }
     return answer.ok ? answer.text() : null;
   }
   function keepOpen(before, after) {
     const opened = [...before.querySelectorAll("details")].map((detail) => detail.open);
     [...after.querySelectorAll("details")].forEach((detail, index) => { if (opened[index] !== undefined) detail.open = opened[index]; });
+  }
+  function replace(part, next) {
+    const stops = (within) => [...within.querySelectorAll("a, button, summary")];
+    const place = stops(part).indexOf(document.activeElement);
+    const alike = stops(part).length === stops(next).length;
+    if (alike) keepOpen(part, next);
+    part.replaceWith(next);
+    htmx.process(next);
+    if (alike && place >= 0) stops(next)[place].focus({ preventScroll: true });
   }
   function refreshPatient(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
@@ -77,9 +86,7 @@
       const next = fresh.getElementById(id);
       if (!part || !next) continue;
       if (writing(part)) { left = left || id === "episodes"; continue; }
-      if (part.querySelectorAll("details").length === next.querySelectorAll("details").length) keepOpen(part, next);
-      part.replaceWith(document.adoptNode(next));
-      htmx.process(document.getElementById(id));
+      replace(part, document.adoptNode(next));
     }
     return left;
   }
@@ -148,7 +155,14 @@
   // A stream that is refused outright is not tried again by the browser: perhaps the session has ended.
   async function retry() {
     if (root()) await fetchPage().catch(() => null);
-    listen();
+    if (!document.hidden) listen();
   }
+  // A browser opens six connections to one host at most: a tab that nobody looks at gives its own back.
+  document.addEventListener("visibilitychange", () => {
+    if (!root()) return;
+    source.close();
+    document.body.dataset.listening = "";
+    if (!document.hidden) { listen(); soon(); }
+  });
   if (root()) listen();
 })();

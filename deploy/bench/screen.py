@@ -10,6 +10,7 @@ import httpx2
 
 from clinician_api.dependencies import LIVE_HEADER
 
+QUIET_SECONDS = 5.0
 PATIENT = re.compile(r'/patients/([^"#?]+)')
 
 
@@ -22,7 +23,7 @@ class Screen:
 
     def __init__(self, url: str, *, email: str, password: str) -> None:
         self.seen_at: dict[str, float] = {}
-        self._client = httpx2.Client(base_url=url, timeout=httpx2.Timeout(30, read=None))
+        self._client = httpx2.Client(base_url=url, timeout=30)
         self._news, self._stop, self._listening = threading.Event(), threading.Event(), threading.Event()
         answer = self._client.post("/sign-in", data={"email": email, "password": password})
         if answer.status_code != 303:
@@ -42,22 +43,27 @@ class Screen:
     ) -> None:
         self._stop.set()
         self._news.set()
-        self._threads[1].join(30)  # the other one is a daemon that waits for the next event
+        for thread in self._threads:
+            thread.join()
+        self._client.close()
 
     def _listen(self) -> None:
+        """As an EventSource: after a silence, or a lost connection, come back and look at everything."""
+        while not self._stop.is_set():
+            try:
+                self._hear()
+            except httpx2.TransportError:
+                self._news.set()
+
+    def _hear(self) -> None:
         """News while a fetch is under way make one more fetch, not one each."""
-        try:
-            with self._client.stream("GET", "/live") as stream:
-                stream.raise_for_status()
-                for line in stream.iter_lines():
-                    self._listening.set()
-                    if line.startswith("event: news"):
-                        self._news.set()
-                    if self._stop.is_set():
-                        return
-        except httpx2.HTTPError:
-            if not self._stop.is_set():  # else the dashboard was ended before the next event
-                raise
+        with self._client.stream("GET", "/live", timeout=QUIET_SECONDS) as stream:
+            for line in stream.raise_for_status().iter_lines():
+                self._listening.set()
+                if line.startswith("event: news"):
+                    self._news.set()
+                if self._stop.is_set():
+                    return
 
     def _fetch(self) -> None:
         while self._news.wait() and not self._stop.is_set():

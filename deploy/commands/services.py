@@ -106,6 +106,5 @@ def _run(name: str, program: "Callable[[Settings, Clock], None]") -> None:
     with outcome.explained():
         given = read_settings()
         logs.configure(service=name, log_format=given.log_format)
-        with stack.servers(given) as settings:
-            stack.bring_up_to_date(given, settings)
+        with stack.ready_servers(given) as settings:
             program(settings, open_clock(ClockSetting.parse(settings.clock), home=settings.home))

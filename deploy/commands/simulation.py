@@ -1,5 +1,6 @@
 """`vigie simulate`, `bench`: scales without patients."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,8 +27,86 @@ def cohort(
     with outcome.explained():
         given = read_settings()
         logs.configure(service="simulator", log_format=given.log_format)
-        with stack.servers(given) as settings:
-            stack.bring_up_to_date(given, settings)
+        with stack.ready_servers(given) as settings:
             clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
             people = simulated_cohort.Cohort(patients=patients, days=days, seed=seed)
             simulated_cohort.run(settings, people, clock)
+
+
+@simulate.command()
+def replay(
+    log: Annotated[Path, typer.Argument(metavar="FILE.csv", help="READINGS, or two columns t,kg")],
+    device: Annotated[str | None, typer.Option(help="the scale's name; by default the file's")] = None,
+    patient: Annotated[str | None, typer.Option(help="the pseudonym; by default the file's name")] = None,
+    site: Annotated[str, typer.Option()] = "replay",
+    as_dated: Annotated[bool, typer.Option("--as-dated", help="do not move the last day to today")] = False,  # noqa: FBT002 a switch
+) -> None:
+    """Send a weight log as a scale does: through the broker, until every reading has its receipt.
+
+    `vigie ingest` (or `vigie up`) must run on the same database and broker. Patients nobody knows yet are enrolled.
+    """
+    from clinician_api import enrolment
+    from deploy import outcome, stack
+    from schemas import database
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.settings import read_settings
+    from simulator import replay as replaying
+
+    with outcome.explained(), stack.ready_servers(read_settings()) as settings:
+        clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
+        try:
+            planned = replaying.plan(
+                settings,
+                path=log,
+                now=clock.now(),
+                site=site,
+                device_id=device,
+                patient_id=patient,
+                as_dated=as_dated,
+            )
+            print(planned)
+            with database.connect(stack.url(settings)) as conn:
+                enrolment.enrol(conn, planned.new_patients, now=clock.now())
+                enrolment.lend(conn, planned.new_patients, now=clock.now())
+            print(replaying.replay(settings, planned=planned, clock=clock))
+        except replaying.ReplayError as error:
+            raise outcome.CommandError(str(error)) from None
+
+
+@simulate.command()
+def scenario(
+    name: Annotated[str, typer.Argument(help="such as fast-gain; `list` prints them all")],
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Live through a story of six days at the clock's rate; status 1 if it does not end in the episodes expected.
+
+    VIGIE_CLOCK=rate=8640 vigie up   (and, in another terminal, with the same VIGIE_CLOCK)
+    VIGIE_CLOCK=rate=8640 vigie simulate scenario fast-gain
+    """
+    from deploy import outcome, simulated_scenario, stack
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.settings import read_settings
+
+    if name not in simulated_scenario.NAMES:
+        print("\n".join(simulated_scenario.NAMES))
+        if name == "list":
+            return
+        raise typer.BadParameter(f"no scenario {name!r}", param_hint="NAME")
+    with outcome.explained(), stack.ready_servers(read_settings()) as settings:
+        clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
+        simulated_scenario.run(settings, name, seed=seed, clock=clock)
+
+
+@bench.command()
+def latency() -> None:
+    """From publish to receipt, to episode, to screen: median and p99 at 1 and at 200 readings a second."""
+    import json
+
+    from deploy import outcome
+    from deploy.bench import latency as measurement
+
+    with outcome.explained():
+        try:
+            print(json.dumps(measurement.run()))
+        except measurement.BenchError as error:
+            raise outcome.CommandError(str(error)) from None

@@ -27,6 +27,12 @@ def test_a_loss_has_a_minus_and_one_day_no_plural() -> None:
     assert sentence["fr"] == "−2,4 kg en 1 jour (seuil 2,0 kg) ; habituellement ±0,5 kg d'un jour à l'autre"
 
 
+def test_what_is_just_over_the_threshold_does_not_read_like_the_threshold() -> None:
+    sentence = messages.above(5.04, reference="dry", threshold_kg=5, context=CONTEXT)
+    assert sentence["en"].startswith("+5.04 kg above the dry weight (threshold 5.0 kg)")
+    assert sentence["fr"].startswith("+5,04 kg au-dessus du poids sec (seuil 5,0 kg)")
+
+
 def test_silence_is_counted_in_whole_days() -> None:
     assert messages.silence(3, threshold_days=3)["fr"] == "aucune pesée reçue depuis 3 jours entiers (seuil 3)"
 

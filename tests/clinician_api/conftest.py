@@ -3,35 +3,28 @@
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from clinician_api import enrolment
 from clinician_api.app import create_app
 from deploy.embedded_broker import free_port
 from schemas.clock import Clock
 from schemas.database import Connection
-from schemas.settings import Settings, environment
+from schemas.settings import Settings
 from tests.clinician_api import seed
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 CLOCK = Clock()
 
 
 class Site:
     """A running application and its database."""
 
-    def __init__(self, database_url: str, **settings: object) -> None:
-        self.port = free_port()
+    def __init__(self, database_url: str, *, port: int | None = None, **settings: object) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         given = {"database_url": database_url, "api_port": self.port} | settings
         app = create_app(Settings.model_validate(given), clock=CLOCK)
@@ -39,6 +32,7 @@ class Site:
             uvicorn.Config(app, port=self.port, log_config=None, timeout_graceful_shutdown=1, lifespan="on")
         )
         self._thread = threading.Thread(target=self.server.run)
+        self._clients: list[httpx2.Client] = []
 
     def start(self) -> None:
         self._thread.start()
@@ -49,11 +43,15 @@ class Site:
         raise AssertionError("uvicorn did not start")
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.close()
         self.server.should_exit = True
         self._thread.join(15)
 
     def client(self, **headers: str) -> httpx2.Client:
-        return httpx2.Client(base_url=self.url, headers={"Accept-Language": "fr"} | headers, timeout=20)
+        client = httpx2.Client(base_url=self.url, headers={"Accept-Language": "fr"} | headers, timeout=20)
+        self._clients.append(client)
+        return client
 
     def signed_in(self, email: str = seed.NURSE) -> httpx2.Client:
         client = self.client()
@@ -86,18 +84,6 @@ def people(connection: Connection, site: Site) -> Site:
     seed.open_episode(connection, "p-0001", "decompensation", severity="alert", at=now)
     connection.commit()
     return site
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        if environment(Settings()).get("CI"):
-            pytest.fail("CI needs Chromium: apt-get install chromium")
-        pytest.skip("Chromium is not installed, so no screen is tested: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        yield browser
-        browser.close()
 
 
 class Screen:
@@ -140,7 +126,3 @@ def screen(browser: Browser, site: Site) -> Iterator[Screen]:
     yield shown
     shown.context.close()
     assert shown.hosts <= {f"127.0.0.1:{site.port}"}, "a request left the machine"
-
-
-def database(url: str) -> Connection:
-    return psycopg.connect(url, autocommit=True)

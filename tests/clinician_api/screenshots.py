@@ -1,59 +1,41 @@
-"""What do the screens look like? Every page in both widths: python -m tests.clinician_api.screenshots FOLDER."""
+"""What does the running demo look like? python -m tests.clinician_api.screenshots ADDRESS EMAIL PASSWORD FOLDER."""
 
 import sys
-import tempfile
 from pathlib import Path
 
-import psycopg
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
-from deploy.embedded_postgres import EmbeddedPostgres
-from schemas import database, migrate
-from tests.clinician_api import seed
-from tests.clinician_api.conftest import CHROMIUM, CLOCK, QUIET, Screen, Site
+from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
-WIDTHS = {"wide": 1280, "phone": 390}
-PAGES = {
-    "worklist": "/",
-    "patient": "/patients/p-0003",
-    "patient-30": "/patients/p-0007?range=30",
-    "patients": "/patients",
-    "scales": "/unknown-scales",
-    "missing": "/patients/nobody",
-}
+SIZES = {"wide": (1280, 860), "phone": (390, 844)}
 
 
-def main(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="vigie-shots-") as home:
-        Path(home).chmod(0o755)
-        with EmbeddedPostgres(Path(home) / "postgres") as server:
-            with database.connect(server.url) as conn:
-                list(migrate.migrate(conn))
-            with psycopg.connect(server.url) as conn:
-                seed.clinic(conn, now=CLOCK.now())
-            site = Site(server.url)
-            site.start()
-            try:
-                _take(site, folder)
-            finally:
-                site.stop()
-
-
-def _take(site: Site, folder: Path) -> None:
+def main(address: str, email: str, password: str, folder: Path) -> None:
+    """Sign-in page, worklist and the most urgent patient, at a desk and on a phone."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-        for name, width in WIDTHS.items():
-            screen = Screen(browser, site, width=width)
-            screen.page.goto("/sign-in")
-            screen.page.screenshot(path=folder / f"sign-in-{name}.png")
-            screen.sign_in()
-            for page, path in PAGES.items():
-                screen.page.goto(path)
-                screen.page.screenshot(path=folder / f"{page}-{name}.png", full_page=True)
-            print(name, screen.complaints, screen.hosts)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        for name, (width, height) in SIZES.items():
+            context = browser.new_context(
+                base_url=address, locale="fr-FR", viewport={"width": width, "height": height}, reduced_motion="reduce"
+            )
+            _take(context.new_page(), name, email=email, password=password, folder=folder)
         browser.close()
 
 
+def _take(page: Page, size: str, *, email: str, password: str, folder: Path) -> None:
+    page.goto("/sign-in")
+    page.screenshot(path=folder / f"sign-in-{size}.png")
+    page.fill("#email", email)
+    page.fill("#password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#worklist")
+    page.mouse.move(1, 1)
+    page.screenshot(path=folder / f"worklist-{size}.png")
+    address = page.locator(".row-card .who").first.get_attribute("href") or "/"
+    page.goto(address.partition("#")[0])  # at its head
+    page.screenshot(path=folder / f"patient-{size}.png", full_page=True)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))

@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
 
-from clinician_api import enrolment
+from clinician_api import enrolment, passwords
 from schemas.alert import Evidence, UsedReading
 from schemas.database import Connection
 from schemas.patient import Identity, LentScale, NewPatient
@@ -31,9 +32,13 @@ ON CONFLICT (patient_id) DO UPDATE SET arrivals = latest_reading.arrivals + 1, m
 """
 
 
+_hash = cache(passwords.hash_password)  # slow on purpose: once for all tests
+ADD_USER = "INSERT INTO app_user (email, display_name, role, password_hash) VALUES (%s, %s, %s, %s)"
+
+
 def users(conn: Connection) -> None:
-    enrolment.add_user(conn, email=NURSE, display_name="Anne Roux", role="nurse", password=PASSWORD)
-    enrolment.add_user(conn, email=CARDIOLOGIST, display_name="Dr Paul Mercier", role="cardiologist", password=PASSWORD)
+    conn.execute(ADD_USER, (NURSE, "Anne Roux", "nurse", _hash(PASSWORD)))
+    conn.execute(ADD_USER, (CARDIOLOGIST, "Dr Paul Mercier", "cardiologist", _hash(PASSWORD)))
 
 
 def patient(number: int, *, now: datetime, **identity: object) -> NewPatient:
@@ -161,6 +166,3 @@ def clinic(conn: Connection, *, now: datetime, days: int = 120, patients: int = 
             (f"stranger-{unknown}", now - timedelta(days=3), now - timedelta(hours=unknown)),
         )
     conn.execute("INSERT INTO heartbeat (service, at, detail) VALUES ('ingest', now(), 'ok'), ('alerts', now(), 'ok')")
-
-
-MORNING = datetime(2026, 11, 22, 7, 4, tzinfo=UTC)

@@ -81,6 +81,7 @@ def lying(maybe_die: Callable[[], None]) -> Step:
         outcome = Outcome(answers=answers, stored=0, quarantined=0, refused=0)
         service.send_receipts(outcome, deliveries, at=real_now())
         service.acknowledge(deliveries)
+        time.sleep(0.3)  # so that the lie has left this process before it dies
         maybe_die()
         store.commit(service.read(deliveries))
 

@@ -88,3 +88,8 @@ def test_a_real_change_is_believed_once_it_is_seen_again_whatever_stood_on_the_s
     days = [(0, 80.0), (1, 95.0), (2, 8.0), (3, 95.5), (4, 95.0)]
     judged = [earlier.judge(kg, NOW + timedelta(days=day)) for day, kg in days]
     assert judged == [None, "implausible_jump", "implausible_weight", None, None]
+
+
+def test_two_people_weighed_in_the_same_second_are_not_one() -> None:
+    earlier = Earlier()
+    assert [earlier.judge(kg, NOW) for kg in (82.4, 52.0, 82.4)] == [None, "implausible_jump", None]

@@ -98,6 +98,19 @@ def test_an_event_adds_its_gain_by_the_day_of_treatment_and_leaves_afterwards(se
     assert fluid[-1] < 0.01 * max(1, event.gain_kg)
 
 
+def test_a_body_knows_how_much_of_its_weight_is_fluid() -> None:
+    event = physiology.decompensation(np.random.default_rng(1), kind="fast", onset=FIRST_LIVE + timedelta(days=10))
+    ill, well = (
+        physiology.live(
+            Constitution(dry_weight_kg=80), np.random.default_rng(9), first_day=FIRST_LIVE, days=40, events=events
+        )
+        for events in ([event], [])
+    )
+    assert ill.morning_kg - well.morning_kg == pytest.approx(ill.fluid_kg)
+    assert max(ill.fluid_kg) == pytest.approx(event.gain_kg)
+    assert not well.fluid_kg.any()
+
+
 def test_a_slow_gain_is_steeper_in_its_last_week() -> None:
     event = physiology.decompensation(np.random.default_rng(1), kind="slow", onset=FIRST_LIVE)
     fluid = physiology.fluid_kg(event, np.arange(event.ramp_days + 1, dtype=np.float64))

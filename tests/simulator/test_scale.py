@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -164,6 +166,30 @@ def test_the_status_is_retained_and_says_offline_once_the_scale_leaves(broker: E
     watcher.disconnect()
     watcher.loop_stop()
     assert b'"offline"' in states[1]
+
+
+SCALE_ALONE = """
+import sys, time
+from datetime import UTC, datetime
+from schemas.patient import LentScale
+from schemas.settings import BrokerUrl, Settings
+from simulator.scale import Fleet
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+fleet = Fleet(Settings(broker_url=BrokerUrl(sys.argv[1])), client_id="alone", now=lambda: NOW)
+fleet.join(LentScale(site="auvergne", device_id="S0001"))
+with fleet:
+    time.sleep(60)
+"""
+
+
+def test_a_scale_that_dies_is_declared_offline_by_its_last_will(broker: EmbeddedBroker) -> None:
+    with (
+        ReceiptGiver(broker.port) as listener,
+        subprocess.Popen([sys.executable, "-c", SCALE_ALONE, broker.url]) as scale,
+    ):
+        until(lambda: [body["state"] for _, body in listener.heard] == ["online"])
+        scale.kill()
+        until(lambda: [body["state"] for _, body in listener.heard] == ["online", "offline"])
 
 
 def test_without_a_broker_it_says_what_to_set() -> None:

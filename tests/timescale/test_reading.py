@@ -1,13 +1,16 @@
 """The same readings, the same questions, the same answers: on plain PostgreSQL and on TimescaleDB."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from ingest import history
 from schemas.database import Connection
+from schemas.reading import HistoricReading
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 INSERT: LiteralString = """
@@ -132,15 +135,16 @@ def test_readings_are_kept_for_twenty_years_and_no_longer(timescale: Connection)
 def test_the_daily_weights_are_the_same_before_and_after_their_job_and_a_late_reading(timescale: Connection) -> None:
     (now,) = timescale.execute("SELECT now()").fetchone() or (None,)
     assert isinstance(now, datetime)
-    for days in range(30):
-        insert(timescale, at=now - timedelta(days=days), weight_kg=80 + days / 10)
+    noon = now.replace(hour=12)
+    for days in range(1, 30):
+        insert(timescale, at=noon - timedelta(days=days), weight_kg=80 + days / 10)
     timescale.commit()
     before = daily(timescale)
     timescale.commit()
     run_job(timescale, "policy_refresh_continuous_aggregate")
     assert materialized_days(timescale) > 20
     assert daily(timescale) == before
-    insert(timescale, at=now - timedelta(days=10, hours=2), weight_kg=70)
+    insert(timescale, at=noon - timedelta(days=10, hours=2), weight_kg=70)
     timescale.commit()
     run_job(timescale, "policy_refresh_continuous_aggregate")
     assert 70 in {row[2] for row in daily(timescale)}
@@ -149,3 +153,28 @@ def test_the_daily_weights_are_the_same_before_and_after_their_job_and_a_late_re
 def test_a_weight_of_nothing_is_refused(either: Connection) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         insert(either, at=NOW, weight_kg=0)
+
+
+def test_a_history_sent_twice_is_stored_once(either: Connection) -> None:
+    readings = [
+        HistoricReading(patient_id=patient, measured_at=NOW - timedelta(days=days), weight_kg=Decimal(80) + days % 3)
+        for patient in ("P1", "P2")
+        for days in range(150)
+    ]
+    assert history.store_history(either, readings[:200], now=NOW).stored == 200
+    summary = history.store_history(either, readings, now=NOW)
+    assert (summary.stored, summary.duplicates, summary.quarantined) == (100, 200, 0)
+    assert len(daily(either)) == 300
+
+
+def test_a_history_joins_compressed_months(timescale: Connection) -> None:
+    readings = [
+        HistoricReading(patient_id="P1", measured_at=NOW - timedelta(days=days), weight_kg=Decimal(80))
+        for days in range(150)
+    ]
+    history.store_history(timescale, readings[::2], now=NOW)
+    timescale.commit()
+    compress(timescale)
+    summary = history.store_history(timescale, readings, now=NOW)
+    assert (summary.stored, summary.duplicates) == (75, 75)
+    assert len(daily(timescale)) == 150

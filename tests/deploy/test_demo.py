@@ -1,0 +1,53 @@
+"""The demonstration, as somebody who has just cloned the project meets it."""
+
+import re
+import signal
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+
+from deploy.embedded_postgres import EmbeddedPostgres
+from tests.deploy.test_up import healthz
+from tests.fixtures.commands import Command, Start, gone
+
+FIRST_START_SECONDS, LATER_START_SECONDS = 60, 10  # issue 2, on two quiet cores; asserted with room for busy ones
+NEW_EPISODES = "SELECT count(*) FROM episode WHERE cause = 'decompensation' AND opened_at > %s"
+FIRST_MORNING = "SELECT min(measured_at) FROM reading WHERE source = 'native-1'"
+
+
+def demo(start: Start, *, seconds: float) -> tuple[Command, dict[str, str]]:
+    """A running demonstration and what it says: dashboard, mailbox, password."""
+    command = start("deploy.demo")
+    command.wait_for("Ctrl-C ends everything", seconds=seconds)
+    said = dict(re.findall(r"^  (Dashboard|Mailbox|Password) +(\S+)$", command.output.read_text(), re.MULTILINE))
+    return command, said
+
+
+def read(url: str) -> str:
+    with urllib.request.urlopen(url) as page:
+        return str(page.read().decode())
+
+
+def test_the_demonstration_shows_a_new_episode_and_its_mail_and_starts_again(start: Start, tmp_path: Path) -> None:
+    command, said = demo(start, seconds=2 * FIRST_START_SECONDS)
+    assert healthz(said["Dashboard"])["status"] == "ok"
+    with psycopg.connect(EmbeddedPostgres(tmp_path / "home" / "postgres").url, autocommit=True) as conn:
+        until = time.monotonic() + 60
+        while (conn.execute(NEW_EPISODES, conn.execute(FIRST_MORNING).fetchone()).fetchone() or (0,)) == (0,):
+            assert time.monotonic() < until, "no new episode within a minute"
+            time.sleep(0.5)
+    while "<article>" not in read(said["Mailbox"]):
+        assert time.monotonic() < until, "no e-mail within a minute"
+        time.sleep(0.5)
+    family = command.family()
+    assert command.end(signal.SIGINT) == 0
+    assert gone(family, seconds=1) == []
+
+    command, again = demo(start, seconds=2 * LATER_START_SECONDS)
+    assert again["Password"] == said["Password"]
+    healthz(again["Dashboard"])
+    family = command.family()
+    command.end(signal.SIGKILL)
+    assert gone(family) == []
