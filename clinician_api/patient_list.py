@@ -1,4 +1,4 @@
-"""Who is watched, and which scales does nobody know? Two plain lists."""
+"""Who is watched? Every patient, or those whose name or pseudonym is looked for."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
+from schemas.database import Connection
 
 router = APIRouter()
 MOST = 200
@@ -40,42 +41,22 @@ ORDER BY i.family_name, i.given_name, p.patient_id LIMIT %(most)s
 """
 
 
+def find(conn: Connection, q: str, *, most: int) -> list[Listed]:
+    """The first patients by name whose name or pseudonym holds each word of `q`."""
+    words = [f"%{_literal(word)}%" for word in q.replace("\0", "").split()]
+    with conn.cursor(row_factory=class_row(Listed)) as cursor:
+        return cursor.execute(PATIENTS, {"words": words or None, "most": most}).fetchall()
+
+
 @router.get("/patients")
 def show(
     conn: Transaction, user: SignedIn, now: Now, page: ThePage, q: Annotated[str, Query(max_length=100)] = ""
 ) -> Response:
     """Every patient, or those whose name or pseudonym holds each word of `q`."""
     audit.write(conn, "patients.read", of="", by=user.user_id, at=now)
-    words = [f"%{_literal(word)}%" for word in q.replace("\0", "").split()]
-    with conn.cursor(row_factory=class_row(Listed)) as cursor:
-        found = cursor.execute(PATIENTS, {"words": words or None, "most": MOST + 1}).fetchall()
+    found = find(conn, q, most=MOST + 1)
     return page.answer("patient_list.html", patients=found[:MOST], more=len(found) > MOST, q=q)
 
 
 def _literal(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stranger:
-    """A scale that sends and is on loan to nobody."""
-
-    site: str
-    device_id: str
-    first_seen_at: datetime
-    last_seen_at: datetime
-
-
-STRANGERS: LiteralString = """
-SELECT site, device_id, first_seen_at, last_seen_at FROM device_sighting AS s
-WHERE last_seen_at > %(now)s - interval '30 days' AND NOT EXISTS
-      (SELECT FROM device_loan AS l WHERE l.site = s.site AND l.device_id = s.device_id AND returned_at IS NULL)
-ORDER BY last_seen_at DESC LIMIT 200
-"""
-
-
-@router.get("/unknown-scales")
-def unknown_scales(conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response:
-    with conn.cursor(row_factory=class_row(Stranger)) as cursor:
-        found = cursor.execute(STRANGERS, {"now": now}).fetchall()
-    return page.answer("unknown_scales.html", scales=found)

@@ -39,20 +39,22 @@ class Draft:
 
 
 @router.get("/patients/{patient_id}")
-def show(
+def show(  # noqa: PLR0913, PLR0917 what an address may say
     patient_id: str, request: Request, conn: Transaction, user: SignedIn, now: Now, page: ThePage,
     range: Annotated[str, Query(pattern="^(7|30|90|365|all)$")] = "90",  # noqa: A002 the name in the address
+    joined: Annotated[int | None, Query(ge=0, le=10**9)] = None,
 ) -> Response:  # fmt: skip
     """The page; for a refresh by the screen itself, the same page, of which the script takes the parts it needs."""
     if LIVE_HEADER not in request.headers:
         audit.write(conn, "patient.read", of=patient_id, by=user.user_id, at=now)
-    return answer(conn, page, patient_id, range_=range)
+    return answer(conn, page, patient_id, range_=range, joined=joined)
 
 
 def answer(
-    conn: Connection, page: Page, patient_id: str, *, range_: str = "90", draft: Draft | None = None, status: int = 200
-) -> Response:
-    """The patient's page, with a `draft` to correct if there is one.
+    conn: Connection, page: Page, patient_id: str, *, range_: str = "90", draft: Draft | None = None, status: int = 200,
+    joined: int | None = None,
+) -> Response:  # fmt: skip
+    """The patient's page, with a `draft` to correct if there is one; `joined` weights came with a scale just claimed.
 
     Raises:
         HTTPException: 404, no such patient.
@@ -78,6 +80,7 @@ def answer(
         ranges=RANGES,
         range=range_,
         draft=draft,
+        joined=joined,
         request_id=uuid4,
     )
 
