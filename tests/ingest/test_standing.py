@@ -10,10 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from clinician_api import enrolment
 from ingest import arrival, history, store
 from ingest.message import Message
 from schemas import database
 from schemas.database import Connection
+from schemas.patient import LentScale
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.vectors import NOW, OPENSCALE, THEENGS
 from tests.ingest.conftest import LONG_AGO
@@ -234,6 +236,16 @@ def test_a_scale_nobody_knew_is_lent_together_with_what_it_sent(connection: Conn
     assert latest(connection) in ((1, "82.05"), (1, "99.9"))  # one minute has both
     connection.execute("UPDATE device_loan SET lent_at = %s", (LONG_AGO,))
     assert connection.execute("SELECT count(*) FROM reading WHERE patient_id = 'p1'").fetchone() == (3,)
+
+
+def test_a_scale_that_another_had_is_lent_from_its_return_on(connection: Connection) -> None:
+    scale = LentScale(site="openscale", device_id="1")
+    send(connection, said(f"{PHONE}/insert", OPENSCALE | {"date": "2026-08-20T07:12+0200"}))
+    lend(connection, "p1", "openscale", "1", since=at(-1440))
+    connection.execute("INSERT INTO patient (patient_id, enrolled_at) VALUES ('p2', %s)", (LONG_AGO,))
+    assert enrolment.lend(connection, scale, patient_id="p2", since=LONG_AGO, now=at(0)) == at(0)
+    assert enrolment.lend(connection, scale, patient_id="nobody", since=LONG_AGO, now=at(0)) is None
+    assert connection.execute("SELECT patient_id FROM reading").fetchall() == [(None,)]
 
 
 def test_a_loan_made_while_a_reading_is_stored_gets_it(database_url: str, connection: Connection) -> None:
