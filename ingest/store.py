@@ -254,7 +254,7 @@ def _signs_of_life(arrivals: Iterable[Arrival]) -> Iterator[Sighting]:
         if arrival.scale:
             said = arrival.said
             condition = said.condition if isinstance(said, Claim) else Condition()
-            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=True, condition=condition)
+            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=not arrival.retained, condition=condition)
 
 
 def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
