@@ -28,6 +28,8 @@ import psycopg
 from deploy.bench import disk, rivals
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from deploy.embedded_postgres import EmbeddedPostgres
+from ingest.link import Link
+from ingest.wire import V311, Wish
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.settings import Settings, environment
@@ -118,10 +120,19 @@ def servers(readings: int) -> Iterator[Bench]:
             yield Bench(settings=settings, broker=broker, postgres=postgres, readings=readings)
 
 
+def forget(bench: Bench, conn: database.Connection) -> None:
+    """Empty the tables and end all sessions: each would go on queueing what is published for the others."""
+    conn.execute(EMPTY)
+    assert bench.settings.broker_url
+    for client_id in ("vigie-ingest", *(f"vigie-ingest-{number}" for number in range(2, 9)), *rivals.SESSIONS):
+        wish = Wish(client_id=client_id, clean=True)
+        Link(bench.settings.broker_url, bench.settings.broker, wish, version=V311).close()
+
+
 def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1) -> dict[str, float]:
     """Readings a second and what they cost, while they are being published."""
     count = bench.readings // SLOW.get(name, 1)
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, name, workers=workers) as consumers:
         before, began = _cpu(bench, consumers), real_now()
         flooding = flood(bench, count)
@@ -140,7 +151,7 @@ def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1
 def drain(bench: Bench, conn: database.Connection, name: str) -> dict[str, float]:
     """Readings a second from a backlog that waits in the broker."""
     count = bench.readings // SLOW.get(name, 1)
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, name):
         pass  # its session is with the broker now
     flood(bench, count).wait()
@@ -153,7 +164,7 @@ def drain(bench: Bench, conn: database.Connection, name: str) -> dict[str, float
 
 def latency(bench: Bench, conn: database.Connection, rate: int) -> dict[str, object]:
     """Milliseconds from a reading's sending to its receipt, for five seconds at this rate."""
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, "vigie"):
         flood(bench, rate, rate=min(rate, 500)).wait()  # a second or two, until every plan is cached
         conn.execute(EMPTY)
@@ -168,7 +179,7 @@ def latency(bench: Bench, conn: database.Connection, rate: int) -> dict[str, obj
 
 def memory(bench: Bench, conn: database.Connection, count: int) -> dict[str, float]:
     """What a worker needs at most while it works off a backlog of so many readings."""
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, "vigie"):
         pass
     _say(f"a backlog of {count}")

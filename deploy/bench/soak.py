@@ -38,7 +38,7 @@ def run(*, minutes: float = 10.0) -> dict[str, object]:
 
 
 def _soak(bench: Bench, conn: database.Connection, *, rate: int, seconds: float) -> dict[str, object]:
-    conn.execute(ingest.EMPTY)
+    ingest.forget(bench, conn)
     port = free_port()
     watched = bench.with_metrics(port)
     samples: list[tuple[float, float]] = []
