@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from clinician_api import passwords
 from schemas.database import Connection
-from schemas.patient import NewPatient
+from schemas.patient import LentScale, NewPatient
 
 ADD_PATIENTS: LiteralString = """
 INSERT INTO patient (patient_id, time_zone, enrolled_at)
@@ -70,7 +70,7 @@ def enrol(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) ->
     return len(added)
 
 
-def lend(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) -> int:
+def lend_named_scales(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) -> int:
     """Lend each enrolled patient the scale named, from their `enrolled_at` on, if it is not theirs already.
 
     Returns how many were lent. A scale that is on loan to somebody else is returned first, at `now`.
@@ -84,6 +84,36 @@ def lend(conn: Connection, patients: Iterable[NewPatient], *, now: datetime) -> 
     for statement in (RETURN_SCALES, LEND_SCALES):
         conn.execute(statement, wanting)
     return len(without)
+
+
+RETURN_SCALE: LiteralString = """
+UPDATE device_loan SET returned_at = greatest(%(now)s, lent_at + interval '1 microsecond')
+WHERE site = %(site)s AND device_id = %(device_id)s AND returned_at IS NULL
+  AND EXISTS (SELECT FROM patient WHERE patient_id = %(patient_id)s)
+"""
+LEND_SCALE: LiteralString = """
+INSERT INTO device_loan (site, device_id, patient_id, lent_at)
+SELECT %(site)s, %(device_id)s, patient_id,
+       greatest(%(since)s, (SELECT max(returned_at) FROM device_loan
+                            WHERE site = %(site)s AND device_id = %(device_id)s))
+FROM patient WHERE patient_id = %(patient_id)s
+RETURNING lent_at
+"""
+
+
+def lend(conn: Connection, scale: LentScale, *, patient_id: str, since: datetime, now: datetime) -> datetime | None:
+    """Lend a scale from `since` on, but not from before its last return; whoever has it returns it now.
+
+    What it sent from then on while nobody knew it becomes the patient's, in this transaction (0011_late_owners.sql).
+    Returns when the loan begins, or None if there is no such patient.
+    """
+    asked = {**scale.model_dump(), "patient_id": patient_id, "since": since, "now": now}
+    conn.execute(RETURN_SCALE, asked)
+    row = conn.execute(LEND_SCALE, asked).fetchone()
+    if row is None:
+        return None
+    assert isinstance(row[0], datetime)
+    return row[0]
 
 
 ADD_USER: LiteralString = """

@@ -13,7 +13,7 @@ from clinician_api import audit, enrolment, patient_list, patient_record
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE, message
 from schemas.database import Connection
-from schemas.patient import LentScale, NewPatient
+from schemas.patient import LentScale
 
 router = APIRouter()
 MOST_PATIENTS = 20
@@ -146,7 +146,7 @@ def lend(conn: Connection, scale: LentScale, patient_id: str, *, since: datetime
     if not found:
         raise HTTPException(404)
     at = since or found[0].first_at or found[0].first_seen_at
-    enrolment.lend(conn, [NewPatient(patient_id=patient_id, enrolled_at=at, scale=scale)], now=now)
+    enrolment.lend(conn, scale, patient_id=patient_id, since=at, now=now)
 
 
 # Two claims of one scale go one after the other, so that the second sees the first.

@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import doctor, history, people, services, simulation
+from deploy.commands import doctor, history, measurements, people, scales, services, simulation
 
 app = typer.Typer(
     name="vigie",
@@ -12,7 +12,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (services, history, people, simulation, doctor):
+simulation.bench.registered_commands.extend(measurements.app.registered_commands)
+for family in (services, history, people, scales, simulation, doctor):
     app.registered_commands.extend(family.app.registered_commands)
     app.registered_groups.extend(family.app.registered_groups)
 

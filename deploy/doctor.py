@@ -3,15 +3,13 @@
 import os
 import platform
 import shutil
-import socket
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import LiteralString
 
 import psycopg
 
-from deploy import embedded_postgres, stack
+from deploy import broker_probe, embedded_postgres, stack
 from deploy.embedded_broker import mosquitto_program
 from schemas import database, migrate
 from schemas.clock import ClockSetting
@@ -50,7 +48,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _home(settings)
     yield _clock(settings)
     yield from _database(settings)
-    yield _broker(settings)
+    yield from _broker(settings)
     yield from _for_tests()
 
 
@@ -135,31 +133,22 @@ def _programs(conn: Connection) -> Iterator[Finding]:
         yield Finding(subject=str(service), fine=not silent and detail == "ok", needed=not silent, sentence=sentence)
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings) -> Iterator[Finding]:
     url = settings.broker_url
     if url is None:
         program = mosquitto_program()
         kind = (
             f"mosquitto ({program})" if program else "the one in the iotcore wheel (MQTT 3.1.1, nothing kept on disk)"
         )
-        return Finding(subject="broker", fine=True, sentence=f"embedded: {kind}")
+        yield Finding(subject="broker", fine=True, sentence=f"embedded: {kind}")
+        return
     port = url.port or (8883 if url.scheme == "mqtts" else 1883)
-    assert url.host
     try:
-        with socket.create_connection((url.host, port), timeout=5) as plain:
-            if url.scheme == "mqtts":
-                _tls(settings).wrap_socket(plain, server_hostname=url.host).close()
+        for answer in broker_probe.probe(url, settings.broker):
+            yield Finding(subject="broker", fine=answer.fine, sentence=answer.sentence, needed=answer.needed)
     except OSError as error:
         sentence = f"{url.host}:{port} is not reachable: {error}; check VIGIE_BROKER_URL"
-        return Finding(subject="broker", fine=False, sentence=sentence)
-    return Finding(subject="broker", fine=True, sentence=f"{url.host}:{port} answers")
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.broker.ca_file)
-    if settings.broker.cert_file:
-        context.load_cert_chain(settings.broker.cert_file, settings.broker.key_file)
-    return context
+        yield Finding(subject="broker", fine=False, sentence=sentence)
 
 
 def _for_tests() -> Iterator[Finding]:

@@ -16,13 +16,14 @@ BAD_TOPIC = "topic: site and device must be 1 to 64 letters, digits, or . _ : -"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
-    """One thing that a message says; `scale` is None if the topic is not one of ours."""
+    """One thing that a message says; `scale` is None if the topic is not one of ours. A retained one is a copy."""
 
     topic: str
     scale: Scale | None
     received_at: datetime
     may_have_waited: bool
     said: Said
+    retained: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +51,7 @@ def _native(message: Message) -> Iterator[Arrival]:
             received_at=message.received_at,
             may_have_waited=message.may_have_waited or message.retained,
             said=said if topic else Refusal(seq=said.seq, reason=BAD_TOPIC, raw=message.payload),
+            retained=message.retained,
         )
 
 
@@ -63,6 +65,7 @@ def _foreign(message: Message) -> Iterator[Arrival]:
             received_at=message.received_at,
             may_have_waited=message.may_have_waited or message.retained,
             said=said,
+            retained=message.retained,
         )
 
 

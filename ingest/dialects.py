@@ -72,9 +72,20 @@ def reader_of(topic: str) -> Read | None:
     levels = topic.split("/")
     if levels[0] == "webhook":
         return WEBHOOKS.get(levels[1]) if len(levels) > 1 else None
+    dialect = _dialect_of(levels)
+    return dialect.read if dialect else None
+
+
+def name_of(topic: str) -> str | None:
+    """What the dialect of this topic is called; None if nobody reads it."""
+    dialect = _dialect_of(topic.split("/"))
+    return dialect.name if dialect else None
+
+
+def _dialect_of(levels: list[str]) -> Dialect | None:
     for dialect in DIALECTS:
         if any(_matches(levels, topic_filter.split("/")) for topic_filter in dialect.filters):
-            return dialect.read
+            return dialect
     return None
 
 

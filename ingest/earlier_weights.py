@@ -3,6 +3,7 @@
 A person is a patient, or, for a scale on loan to nobody, whoever stands on that scale.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,8 +25,7 @@ Person = str | Scale
 # (schemas.plausibility.AGREEMENT_DAYS).
 WEIGHTS_OF_PATIENTS: LiteralString = """
 SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg, doubted
-FROM unnest(%(patients)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     AS asked (patient_id, since, until),
+FROM json_to_recordset(%(asked)s::json) AS asked (patient_id text, since timestamptz, until timestamptz),
 LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
@@ -41,23 +41,24 @@ LATERAL (
      ORDER BY measured_at DESC LIMIT 1)
 ) AS known
 """
+# coalesce: the index on patient_id would find every reading that has none.
 WEIGHTS_ON_SCALES: LiteralString = """
 SELECT NULL AS patient_id, asked.site, asked.device_id, measured_at, weight_kg, doubted
-FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     AS asked (site, device_id, since, until),
+FROM json_to_recordset(%(asked)s::json)
+     AS asked (site text, device_id text, since timestamptz, until timestamptz),
 LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
-     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
        AND measured_at BETWEEN since AND until
        AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
     UNION ALL
     (SELECT measured_at, weight_kg, false FROM standing_reading AS reading
-     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
        AND measured_at < since AND quarantine_reason IS NULL
      ORDER BY measured_at DESC LIMIT 1)
     UNION ALL
     (SELECT measured_at, weight_kg, true FROM standing_reading AS reading
-     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
+     WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
        AND measured_at < since AND measured_at >= since - INTERVAL '14 days' AND quarantine_reason = 'implausible_jump'
      ORDER BY measured_at DESC LIMIT 1)
 ) AS known
@@ -95,33 +96,26 @@ def _spans(times: Iterable[tuple[Person, datetime]]) -> dict[Person, tuple[datet
 
 
 def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
-    asked = [(person, *span) for person, span in spans.items() if isinstance(person, str)]
-    if not asked:
-        return []
-    with conn.cursor(row_factory=class_row(_Known)) as cursor:
-        cursor.execute(
-            WEIGHTS_OF_PATIENTS,
-            {
-                "patients": [person for person, _, _ in asked],
-                "since": [since for _, since, _ in asked],
-                "until": [until for _, _, until in asked],
-            },
-        )
-        return cursor.fetchall()
+    asked = [
+        {"patient_id": person, "since": since.isoformat(), "until": until.isoformat()}
+        for person, (since, until) in spans.items()
+        if isinstance(person, str)
+    ]
+    return _ask(conn, WEIGHTS_OF_PATIENTS, asked)
 
 
 def _on_scales(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
-    asked = [(person, *span) for person, span in spans.items() if isinstance(person, Scale)]
+    asked = [
+        {**person._asdict(), "since": since.isoformat(), "until": until.isoformat()}
+        for person, (since, until) in spans.items()
+        if isinstance(person, Scale)
+    ]
+    return _ask(conn, WEIGHTS_ON_SCALES, asked)
+
+
+def _ask(conn: Connection, query: LiteralString, asked: list[dict[str, str]]) -> list[_Known]:
     if not asked:
         return []
     with conn.cursor(row_factory=class_row(_Known)) as cursor:
-        cursor.execute(
-            WEIGHTS_ON_SCALES,
-            {
-                "sites": [scale.site for scale, _, _ in asked],
-                "device_ids": [scale.device_id for scale, _, _ in asked],
-                "since": [since for _, since, _ in asked],
-                "until": [until for _, _, until in asked],
-            },
-        )
+        cursor.execute(query, {"asked": json.dumps(asked)})
         return cursor.fetchall()

@@ -81,6 +81,10 @@ class Link:
             yield packets
         self.close()
 
+    def limit_silence(self, seconds: float) -> None:
+        """Let `packets` end when nothing has come for so long, instead of a keep-alive and a half."""
+        self._socket.settimeout(seconds)
+
     def close(self) -> None:
         """End the connection, from any thread; the session stays with the broker."""
         if not self.closed.is_set():

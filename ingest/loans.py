@@ -1,5 +1,6 @@
 """Who had a scale at home, and when?"""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from schemas.database import Connection
 # OFFSET 0: for each scale its rows, never all loans of the world (see ingest.store.WORDS).
 LOANS: LiteralString = """
 SELECT site, device_id, patient_id, lent_at, returned_at
-FROM unnest(%(sites)s::text[], %(device_ids)s::text[]) AS asked (site, device_id),
+FROM json_to_recordset(%(scales)s::json) AS asked (site text, device_id text),
 LATERAL (
     SELECT patient_id, lent_at, returned_at FROM device_loan
     WHERE device_loan.site = asked.site AND device_loan.device_id = asked.device_id OFFSET 0
@@ -49,7 +50,7 @@ class Borrowers:
 
 def borrowers(conn: Connection, scales: Collection[Scale]) -> Borrowers:
     """Who had these scales, now and before."""
-    asked = sorted(set(scales))
+    asked = [scale._asdict() for scale in set(scales)]
     with conn.cursor(row_factory=class_row(Loan)) as cursor:
-        cursor.execute(LOANS, {"sites": [s.site for s in asked], "device_ids": [s.device_id for s in asked]})
+        cursor.execute(LOANS, {"scales": json.dumps(asked)})
         return Borrowers(cursor.fetchall())

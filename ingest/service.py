@@ -1,18 +1,16 @@
 """What does `vigie ingest` do? Take what came, store it, give receipts, acknowledge: in this order and no other.
 
-While the receipts of a batch are on their way, the next batch is stored; acknowledgements keep the order. A kill
-between any two steps costs a repetition, never a reading: what was not acknowledged comes again from the broker,
-what was not receipted comes again from the scale, and `receipt` (the table) makes both harmless.
+Three batches are under way at once, one in each step; they keep their order. A kill between any two steps costs a
+repetition, never a reading: what was not acknowledged comes again from the broker, what was not receipted comes again
+from the scale, and `receipt` (the table) makes both harmless.
 """
 
-import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import TracebackType
-from typing import LiteralString, Self
+from typing import LiteralString
 
 import psycopg
 import structlog
@@ -22,6 +20,7 @@ from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
+from ingest.stage import Stage
 from ingest.store import Outcome
 from ingest.subscriber import Access, Delivery, Subscriber
 from ingest.subscriptions import Share
@@ -101,50 +100,6 @@ class Store:
         self._conn = None
 
 
-class Replies:
-    """Receipts and acknowledgements of what is committed, in that order, batch by batch, in a thread of their own."""
-
-    def __init__(self, *, clock: Clock, stop: threading.Event) -> None:
-        self._clock, self._stop = clock, stop
-        self._committed: queue.Queue[Committed] = queue.Queue(1)
-        self._thread = threading.Thread(target=self._run, name="replies", daemon=True)
-        self._fault: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._fault:
-            raise self._fault
-
-    def give(self, committed: "Committed") -> None:
-        """Take over a batch; waits while the one before the last is not finished."""
-        while not self._stop.is_set():
-            try:
-                self._committed.put(committed, timeout=0.5)
-            except queue.Full:
-                continue
-            return
-
-    def _run(self) -> None:
-        """A thread that dies in silence would leave everything unacknowledged; the program must end with it."""
-        try:
-            while not (self._stop.is_set() and self._committed.empty()):
-                try:
-                    committed = self._committed.get(timeout=0.2)
-                except queue.Empty:
-                    continue
-                finish(committed, at=self._clock.now())
-        except BaseException as fault:  # noqa: BLE001 it is raised again, by __exit__, in the thread that can end us
-            self._fault = fault
-            self._stop.set()
-
-
 def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     """Ingest until `stop` is set; outages of broker and database are waited out."""
     assert settings.database_url
@@ -161,9 +116,11 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
             unacknowledged=lambda: broker.outstanding,
         )
     beating = heartbeat.start(url, detail=lambda: _detail(store, broker), stop=stop)
-    with broker, Replies(clock=clock, stop=stop) as replies:
+    replies: Stage[Committed] = Stage("replies", lambda committed: finish(committed, at=clock.now()), stop=stop)
+    commits: Stage[Taken] = Stage("commits", lambda taken: handle(taken, store=store, replies=replies), stop=stop)
+    with broker, replies, commits:
         for deliveries in broker.batches():
-            handle(deliveries, store=store, replies=replies)
+            commits.give(take(deliveries))
     store.close()
     beating.join()
 
@@ -173,40 +130,51 @@ def _detail(store: Store, broker: Subscriber) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Committed:
-    """A batch that is safe; `began` in perf_counter seconds."""
+class Taken:
+    """Messages, and what they say; `began` in perf_counter seconds."""
 
     deliveries: Sequence[Delivery]
-    readings: int
-    outcome: Outcome
+    batch: Batch
     began: float
 
 
-def handle(deliveries: Sequence[Delivery], *, store: Store, replies: Replies) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """What was taken, and is safe."""
+
+    taken: Taken
+    outcome: Outcome
+
+
+def take(deliveries: Sequence[Delivery]) -> Taken:
+    began = time.perf_counter()
+    return Taken(deliveries=deliveries, batch=read(deliveries), began=began)
+
+
+def handle(taken: Taken, *, store: Store, replies: Stage[Committed]) -> None:
     """One batch as far as its commit; only then are there replies."""
     began = time.perf_counter()
-    batch = read(deliveries)
-    outcome = store.commit(batch)
+    outcome = store.commit(taken.batch)
     if outcome is not None:
-        metrics.count(batch.arrivals, outcome, seconds=time.perf_counter() - began)
-        replies.give(Committed(deliveries=deliveries, readings=len(batch.arrivals), outcome=outcome, began=began))
+        metrics.count(taken.batch.arrivals, outcome, seconds=time.perf_counter() - began)
+        replies.give(Committed(taken=taken, outcome=outcome))
 
 
 def finish(committed: Committed, *, at: datetime) -> None:
     """Receipts, then acknowledgements; never the other way round."""
-    deliveries, outcome = committed.deliveries, committed.outcome
+    deliveries, outcome = committed.taken.deliveries, committed.outcome
     receipted = send_receipts(outcome, deliveries, at=at)
     if receipted:
         acknowledge(deliveries)
     log.info(
         "batch",
         messages=len(deliveries),
-        readings=committed.readings,
+        readings=len(committed.taken.batch.arrivals),
         stored=outcome.stored,
         quarantined=outcome.quarantined,
         refused=outcome.refused,
         receipted=receipted,
-        ms=round((time.perf_counter() - committed.began) * 1000, 1),
+        ms=round((time.perf_counter() - committed.taken.began) * 1000, 1),
     )
 
 

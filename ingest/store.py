@@ -1,6 +1,7 @@
 """What is the word for each reading of a batch of messages? Everything is written in one transaction, the caller's."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,7 +26,7 @@ KEPT_BYTES = 64 * 1024
 # empty, every batch would read all of it.
 WORDS: LiteralString = """
 SELECT site, device_id, seq, word, reason, said_of
-FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(seqs)s::bigint[]) AS asked (site, device_id, seq),
+FROM json_to_recordset(%(keys)s::json) AS asked (site text, device_id text, seq bigint),
 LATERAL (
     SELECT word, reason, said_of FROM receipt
     WHERE receipt.site = asked.site AND receipt.device_id = asked.device_id AND receipt.seq = asked.seq OFFSET 0
@@ -39,8 +40,8 @@ ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + 1
 SIGHT: LiteralString = """
 INSERT INTO device_sighting AS known (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
 SELECT site, device_id, at, at, online, battery_pct, firmware
-FROM unnest(%(sites)s::text[], %(device_ids)s::text[], %(at)s::timestamptz[], %(online)s::bool[],
-            %(battery_pct)s::int[], %(firmware)s::text[]) AS seen (site, device_id, at, online, battery_pct, firmware)
+FROM json_to_recordset(%(seen)s::json)
+     AS seen (site text, device_id text, at timestamptz, online bool, battery_pct int, firmware text)
 ORDER BY site, device_id
 ON CONFLICT (site, device_id) DO UPDATE SET
     last_seen_at = CASE WHEN excluded.site || '/' || excluded.device_id = ANY (%(not_alive)s::text[])
@@ -116,14 +117,8 @@ def _key(arrival: Arrival) -> Key | None:
 
 def _words(conn: Connection, keys: Sequence[Key]) -> dict[Key | None, _Given]:
     with conn.cursor(row_factory=class_row(_Given)) as cursor:
-        cursor.execute(
-            WORDS,
-            {
-                "sites": [scale.site for scale, _ in keys],
-                "device_ids": [scale.device_id for scale, _ in keys],
-                "seqs": [seq for _, seq in keys],
-            },
-        )
+        asked = [{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]
+        cursor.execute(WORDS, {"keys": json.dumps(asked)})
         return {(Scale(given.site, given.device_id), given.seq): given for given in cursor}
 
 
@@ -259,7 +254,7 @@ def _signs_of_life(arrivals: Iterable[Arrival]) -> Iterator[Sighting]:
         if arrival.scale:
             said = arrival.said
             condition = said.condition if isinstance(said, Claim) else Condition()
-            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=True, condition=condition)
+            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=not arrival.retained, condition=condition)
 
 
 def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
@@ -269,7 +264,9 @@ def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
         before = merged.get(sighting.scale)
         merged[sighting.scale] = _merge(before, sighting) if before else sighting
     if merged:
-        conn.execute(SIGHT, _sight_columns(list(merged.values())))
+        not_alive = ["/".join(scale) for scale, sighting in merged.items() if not sighting.alive]
+        seen = json.dumps([_seen(sighting) for sighting in merged.values()])
+        conn.execute(SIGHT, {"seen": seen, "not_alive": not_alive})
 
 
 def _merge(before: Sighting, after: Sighting) -> Sighting:
@@ -282,15 +279,15 @@ def _merge(before: Sighting, after: Sighting) -> Sighting:
     return replace(after, alive=before.alive or after.alive, condition=condition)
 
 
-def _sight_columns(seen: Sequence[Sighting]) -> dict[str, object]:
+def _seen(sighting: Sighting) -> dict[str, object]:
+    condition = sighting.condition
     return {
-        "sites": [one.scale.site for one in seen],
-        "device_ids": [one.scale.device_id for one in seen],
-        "at": [one.at for one in seen],
-        "not_alive": ["/".join(one.scale) for one in seen if not one.alive],
-        "online": [one.condition.online for one in seen],
-        "battery_pct": [one.condition.battery_pct for one in seen],
-        "firmware": [one.condition.firmware for one in seen],
+        "site": sighting.scale.site,
+        "device_id": sighting.scale.device_id,
+        "at": sighting.at.isoformat(),
+        "online": condition.online,
+        "battery_pct": condition.battery_pct,
+        "firmware": condition.firmware,
     }
 
 

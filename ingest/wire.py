@@ -62,12 +62,13 @@ class Wish:
 
 
 class Welcome(NamedTuple):
-    """A CONNACK; `code` 0: we may come in."""
+    """A CONNACK; `code` 0: we may come in. `numbers` are its properties that are numbers, MQTT 5's alone."""
 
     code: int
     session_present: bool
     receive_maximum: int
     shared: bool
+    numbers: dict[int, int]
 
 
 class Splitter:
@@ -182,6 +183,7 @@ def welcome(packet: Packet, *, version: Version) -> Welcome:
         session_present=bool(packet.body[0] & 1),
         receive_maximum=limits.get(RECEIVE_MAXIMUM, 65535),
         shared=version == V5 and limits.get(SHARED_AVAILABLE, 1) == 1,
+        numbers=limits,
     )
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import LiteralString
@@ -28,6 +28,8 @@ import psycopg
 from deploy.bench import disk, rivals
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from deploy.embedded_postgres import EmbeddedPostgres
+from ingest.link import Link
+from ingest.wire import V311, Wish
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.settings import Settings, environment
@@ -69,6 +71,9 @@ class Bench:
     postgres: EmbeddedPostgres
     readings: int
 
+    def with_metrics(self, port: int) -> "Bench":
+        return replace(self, settings=self.settings.model_copy(update={"metrics_port": port}))
+
     def connect(self) -> database.Connection:
         return psycopg.connect(self.postgres.url, autocommit=True)
 
@@ -79,7 +84,7 @@ def run(*, readings: int = READINGS, rounds: int = ROUNDS, backlog: int = 0, wor
     Raises:
         BenchError: a program did not take the readings in time.
     """
-    with _servers(readings) as bench, bench.connect() as conn:
+    with servers(readings) as bench, bench.connect() as conn:
         names = [name for name in DONE if name != "c_floor" or shutil.which("mosquitto_sub")]
         found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
         for number in range(rounds):
@@ -98,7 +103,8 @@ def run(*, readings: int = READINGS, rounds: int = ROUNDS, backlog: int = 0, wor
 
 
 @contextmanager
-def _servers(readings: int) -> Iterator[Bench]:
+def servers(readings: int) -> Iterator[Bench]:
+    """A database with patients and their scales, and a broker, in a temporary home."""
     with tempfile.TemporaryDirectory(prefix="vigie-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
@@ -114,15 +120,24 @@ def _servers(readings: int) -> Iterator[Bench]:
             yield Bench(settings=settings, broker=broker, postgres=postgres, readings=readings)
 
 
+def forget(bench: Bench, conn: database.Connection) -> None:
+    """Empty the tables and end all sessions: each would go on queueing what is published for the others."""
+    conn.execute(EMPTY)
+    assert bench.settings.broker_url
+    for client_id in ("vigie-ingest", *(f"vigie-ingest-{number}" for number in range(2, 9)), *rivals.SESSIONS):
+        wish = Wish(client_id=client_id, clean=True)
+        Link(bench.settings.broker_url, bench.settings.broker, wish, version=V311).close()
+
+
 def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1) -> dict[str, float]:
     """Readings a second and what they cost, while they are being published."""
     count = bench.readings // SLOW.get(name, 1)
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, name, workers=workers) as consumers:
         before, began = _cpu(bench, consumers), real_now()
-        flood = _flood(bench, count)
-        _until(conn, name, count)
-        flood.wait()
+        flooding = flood(bench, count)
+        until(conn, name, count)
+        flooding.wait()
         cpu, peak = _cpu(bench, consumers), sum(_peak_mb(one) for one in consumers)
         commits = _commits(conn, name)
     spent = {part: round((cpu[part] - before[part]) * 100_000 / count, 2) for part in cpu}
@@ -136,12 +151,12 @@ def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1
 def drain(bench: Bench, conn: database.Connection, name: str) -> dict[str, float]:
     """Readings a second from a backlog that waits in the broker."""
     count = bench.readings // SLOW.get(name, 1)
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, name):
         pass  # its session is with the broker now
-    _flood(bench, count).wait()
+    flood(bench, count).wait()
     with consumer(bench, name):
-        _until(conn, name, count)
+        until(conn, name, count)
         commits = _commits(conn, name)
     seconds = (commits[-1][0] - commits[0][0]).total_seconds()
     return {"drain_per_second": round(sum(rows for _, rows in commits[1:]) / seconds) if seconds else 0}
@@ -149,12 +164,11 @@ def drain(bench: Bench, conn: database.Connection, name: str) -> dict[str, float
 
 def latency(bench: Bench, conn: database.Connection, rate: int) -> dict[str, object]:
     """Milliseconds from a reading's sending to its receipt, for five seconds at this rate."""
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, "vigie"):
-        _flood(bench, rate, rate=min(rate, 500)).wait()  # a second or two, until every plan is cached
+        flood(bench, rate, rate=min(rate, 500)).wait()  # a second or two, until every plan is cached
         conn.execute(EMPTY)
-        told = _flood(bench, 5 * rate, rate=rate).communicate()[0]
-    said: dict[str, float] = json.loads(told)
+        said = told(flood(bench, 5 * rate, rate=rate))
     _say(f"{rate}/s: {said}")
     return {
         "readings_per_second": rate,
@@ -165,14 +179,14 @@ def latency(bench: Bench, conn: database.Connection, rate: int) -> dict[str, obj
 
 def memory(bench: Bench, conn: database.Connection, count: int) -> dict[str, float]:
     """What a worker needs at most while it works off a backlog of so many readings."""
-    conn.execute(EMPTY)
+    forget(bench, conn)
     with consumer(bench, "vigie"):
         pass
     _say(f"a backlog of {count}")
-    _flood(bench, count).wait()
+    flood(bench, count).wait()
     with consumer(bench, "vigie") as consumers:
         began = time.monotonic()
-        _until(conn, "vigie", count, seconds=count / 1000 + PATIENCE_SECONDS)
+        until(conn, "vigie", count, seconds=count / 1000 + PATIENCE_SECONDS)
         seconds = time.monotonic() - began
         return {
             "readings": count,
@@ -220,13 +234,19 @@ def _until_ready(conn: database.Connection, name: str, bench: Bench) -> None:
         time.sleep(0.05)
 
 
-def _flood(bench: Bench, readings: int, *, rate: int = 0) -> "subprocess.Popen[bytes]":
+def flood(bench: Bench, readings: int, *, rate: int = 0) -> "subprocess.Popen[bytes]":
     arguments = [str(number) for number in (bench.broker.port, readings, DEVICES, rate)]
     command = [sys.executable, "-m", "deploy.bench.flood", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def _until(conn: database.Connection, name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
+def told(flooding: "subprocess.Popen[bytes]") -> dict[str, float]:
+    """What the flood says at its end."""
+    said: dict[str, float] = json.loads(flooding.communicate()[0])
+    return said
+
+
+def until(conn: database.Connection, name: str, count: int, *, seconds: float = PATIENCE_SECONDS) -> None:
     end = time.monotonic() + seconds
     while (done := _done(conn, name)) < count - IN_THE_PIPE.get(name, 0):
         if time.monotonic() > end:

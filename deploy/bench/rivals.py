@@ -26,6 +26,7 @@ CREATE TABLE rival (
 BLOB: LiteralString = "CREATE TABLE blob (topic text, payload text)"
 INSERT: LiteralString = "INSERT INTO rival VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 TOPIC = "vigie/1/+/+/reading"
+SESSIONS = ("floor", "rival-batch", "rival-each")
 BATCH = 500
 # mosquitto_sub cannot end a COPY by itself: awk cuts the stream into COPYs of 500 lines, as psql reads them.
 AWK = (

@@ -67,7 +67,7 @@ def replay(
             print(planned)
             with database.connect(stack.url(settings)) as conn:
                 enrolment.enrol(conn, planned.new_patients, now=clock.now())
-                enrolment.lend(conn, planned.new_patients, now=clock.now())
+                enrolment.lend_named_scales(conn, planned.new_patients, now=clock.now())
             print(replaying.replay(settings, planned=planned, clock=clock))
         except replaying.ReplayError as error:
             raise outcome.CommandError(str(error)) from None

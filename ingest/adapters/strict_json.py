@@ -34,9 +34,7 @@ def parse(payload: bytes) -> object:
         FaultError: e.g. "is not JSON".
     """
     try:
-        return json.loads(
-            payload.decode("utf-8"), object_pairs_hook=_object, parse_constant=NotJson, parse_int=_integer
-        )
+        return _DECODER.decode(payload.decode("utf-8"))
     except UnicodeDecodeError:
         raise FaultError("is not UTF-8") from None
     except RecursionError:
@@ -113,3 +111,7 @@ def _object(pairs: list[tuple[str, object]]) -> Json:
 def _integer(text: str) -> int | float:
     """Python refuses to read integers of thousands of digits; as numbers they are merely out of bounds."""
     return int(text) if len(text) <= 40 else math.copysign(math.inf, -1 if text.startswith("-") else 1)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=NotJson, parse_int=_integer)
+"""Made once: `json.loads` would make one for each message."""

@@ -40,7 +40,7 @@ def test_a_scale_lent_to_another_is_returned_first(connection: Connection) -> No
 
 def test_an_enrolled_patient_can_be_lent_another_scale_once(connection: Connection) -> None:
     enrolment.enrol(connection, [patient(1, scale="A"), patient(2, scale="B")], now=NOW)
-    assert [enrolment.lend(connection, [patient(1, scale="B")], now=NOW) for _ in range(2)] == [1, 0]
+    assert [enrolment.lend_named_scales(connection, [patient(1, scale="B")], now=NOW) for _ in range(2)] == [1, 0]
     assert connection.execute(
         "SELECT device_id, patient_id, returned_at FROM device_loan ORDER BY loan_id"
     ).fetchall() == [("A", "P1", None), ("B", "P2", NOW), ("B", "P1", None)]

@@ -17,10 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingest import arrival, reading_rows, service, subscriber
+from ingest import reading_rows, service, subscriber
 from ingest import store as storing
 from ingest.store import Answer, Outcome
-from ingest.subscriber import Delivery
 from schemas import logs
 from schemas.clock import Clock, real_now
 from schemas.settings import read_settings
@@ -73,17 +72,18 @@ def arm(step: str, maybe_die: Callable[[], None]) -> None:
 
 
 def lying(maybe_die: Callable[[], None]) -> Step:
-    def handle(deliveries: Sequence[Delivery], *, store: service.Store, replies: service.Replies) -> None:
-        said = [a for d in deliveries if not arrival.is_status(d.message) for a in arrival.arrivals(d.message)]
+    def handle(taken: service.Taken, *, store: service.Store, replies: object) -> None:
         answers = [
-            Answer(topic=a.topic, seq=a.said.seq, word="stored", reason=None) for a in said if a.said.seq is not None
+            Answer(topic=a.topic, seq=a.said.seq, word="stored", reason=None)
+            for a in taken.batch.arrivals
+            if a.said.seq is not None
         ]
         outcome = Outcome(answers=answers, stored=0, quarantined=0, refused=0)
-        service.send_receipts(outcome, deliveries, at=real_now())
-        service.acknowledge(deliveries)
+        service.send_receipts(outcome, taken.deliveries, at=real_now())
+        service.acknowledge(taken.deliveries)
         time.sleep(0.3)  # so that the lie has left this process before it dies
         maybe_die()
-        store.commit(service.read(deliveries))
+        store.commit(taken.batch)
 
     return handle
 

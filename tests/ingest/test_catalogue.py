@@ -121,6 +121,13 @@ def test_a_retained_copy_is_no_new_weighing(connection: Connection, topic: str, 
     assert connection.execute("SELECT reason FROM rejection").fetchall() == [(reason,)]
 
 
+def test_a_retained_copy_is_no_sign_of_life(connection: Connection) -> None:
+    send(connection, said(f"{PHONE}/insert", OPENSCALE), said("miscale/Jo/weight", MISCALE))
+    send(connection, said(f"{PHONE}/last", OPENSCALE, 60, retained=True))
+    send(connection, said("miscale/Jo/weight", MISCALE, 60, retained=True))
+    assert connection.execute("SELECT DISTINCT last_seen_at FROM device_sighting").fetchall() == [(NOW,)]
+
+
 # Batch upload of stored readings.
 def test_years_of_history_are_readings_of_their_days_and_twice_is_once(connection: Connection) -> None:
     lend(connection, "p1", "openscale", "1")

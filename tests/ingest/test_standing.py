@@ -10,10 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from clinician_api import enrolment
 from ingest import arrival, history, store
 from ingest.message import Message
 from schemas import database
 from schemas.database import Connection
+from schemas.patient import LentScale
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.vectors import NOW, OPENSCALE, THEENGS
 from tests.ingest.conftest import LONG_AGO
@@ -225,6 +227,44 @@ def test_the_export_says_how_each_reading_stands(connection: Connection, tmp_pat
     assert sorted(states) == ["accepted", "excluded", "state", "superseded"]
 
 
+REVIEW = """
+INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, author, at)
+SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, %s, user_id, %s FROM reading, app_user
+WHERE weight_kg = %s
+"""
+
+
+def test_a_clinician_releases_a_doubted_weight_and_excludes_an_accepted_one(
+    database_url: str, connection: Connection
+) -> None:
+    lend(connection, "p1", "ble", "5C:CA:D3:4C:EE:74")
+    connection.execute(
+        "INSERT INTO app_user (email, display_name, role, password_hash) VALUES ('n@example.org', 'N', 'nurse', '')"
+    )
+    send(connection, said(HEARD_BY_A, THEENGS), said(HEARD_BY_A, THEENGS | {"weight": 90.0}, 60))
+    assert (standing(connection)[1], latest(connection)) == (("90", "quarantined"), (2, "72.45"))
+    with database.connect(database_url, service="api") as api:
+        api.execute(REVIEW, ("release", at(61), 90))
+        api.execute(REVIEW, ("exclude", at(62), Decimal("72.45")))
+    connection.rollback()
+    assert standing(connection) == [("72.45", "excluded"), ("90", "accepted")]
+    assert latest(connection) == (4, "90")
+    nobody = "SELECT gen_random_uuid(), 99, 'ble', 'x', now(), 'exclude', user_id, now() FROM app_user"
+    columns = "request_id, reading_id, site, device_id, measured_at, action, author, at"
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        connection.execute(f"INSERT INTO reading_review ({columns}) {nobody}".encode())
+
+
+def test_what_a_clinician_excluded_is_not_restored_by_its_source(connection: Connection) -> None:
+    connection.execute(
+        "INSERT INTO app_user (email, display_name, role, password_hash) VALUES ('n@example.org', 'N', 'nurse', '')"
+    )
+    send(connection, said(f"{PHONE}/insert", OPENSCALE), said(f"{PHONE}/delete", {"date": OPENSCALE["date"]}, 1))
+    connection.execute(REVIEW, ("exclude", at(2), Decimal("82.05")))
+    send(connection, said(f"{PHONE}/insert", OPENSCALE, 3))
+    assert standing(connection) == [("82.05", "excluded")]
+
+
 def test_a_scale_nobody_knew_is_lent_together_with_what_it_sent(connection: Connection) -> None:
     send(connection, said(f"{PHONE}/insert", OPENSCALE), said(f"{PHONE}/insert", OPENSCALE | {"weight": 99.9}))
     send(connection, said(f"{PHONE}/insert", OPENSCALE | {"date": "2026-08-20T07:12+0200"}))
@@ -234,6 +274,16 @@ def test_a_scale_nobody_knew_is_lent_together_with_what_it_sent(connection: Conn
     assert latest(connection) in ((1, "82.05"), (1, "99.9"))  # one minute has both
     connection.execute("UPDATE device_loan SET lent_at = %s", (LONG_AGO,))
     assert connection.execute("SELECT count(*) FROM reading WHERE patient_id = 'p1'").fetchone() == (3,)
+
+
+def test_a_scale_that_another_had_is_lent_from_its_return_on(connection: Connection) -> None:
+    scale = LentScale(site="openscale", device_id="1")
+    send(connection, said(f"{PHONE}/insert", OPENSCALE | {"date": "2026-08-20T07:12+0200"}))
+    lend(connection, "p1", "openscale", "1", since=at(-1440))
+    connection.execute("INSERT INTO patient (patient_id, enrolled_at) VALUES ('p2', %s)", (LONG_AGO,))
+    assert enrolment.lend(connection, scale, patient_id="p2", since=LONG_AGO, now=at(0)) == at(0)
+    assert enrolment.lend(connection, scale, patient_id="nobody", since=LONG_AGO, now=at(0)) is None
+    assert connection.execute("SELECT patient_id FROM reading").fetchall() == [(None,)]
 
 
 def test_a_loan_made_while_a_reading_is_stored_gets_it(database_url: str, connection: Connection) -> None:

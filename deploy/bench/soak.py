@@ -1,0 +1,78 @@
+"""Does ingest stay the same for a long time? Half of what it can take, for minutes: memory and lag must be flat.
+
+The most it takes is measured first, live. Then scales publish at half that rate; every five seconds the memory of the
+process and the age of its oldest unacknowledged message are noted. Flat: the last fifth is as the second.
+"""
+
+import os
+import statistics
+import sys
+import time
+import urllib.request
+
+import psutil
+
+from deploy.bench import ingest
+from deploy.bench.ingest import Bench, BenchError
+from deploy.embedded_broker import free_port
+from schemas import database
+
+EVERY_SECONDS = 5.0
+PROBE = 20_000
+OLDEST = "vigie_ingest_oldest_unacknowledged_seconds "
+
+
+def run(*, minutes: float = 10.0) -> dict[str, object]:
+    """Measure; what happens is told on stderr.
+
+    Raises:
+        BenchError: ingest did not take the readings.
+    """
+    with ingest.servers(PROBE) as bench, bench.connect() as conn:
+        most = ingest.live(bench, conn, "vigie")["live_per_second"]
+        rate = max(100, int(most / 2) // 100 * 100)
+        print(f"at most {most:.0f}/s live; {minutes:g} minutes at {rate}/s", file=sys.stderr, flush=True)
+        return {"bench": "soak", "processors": os.cpu_count(), "live_per_second": most, "rate": rate} | _soak(
+            bench, conn, rate=rate, seconds=minutes * 60
+        )
+
+
+def _soak(bench: Bench, conn: database.Connection, *, rate: int, seconds: float) -> dict[str, object]:
+    ingest.forget(bench, conn)
+    port = free_port()
+    watched = bench.with_metrics(port)
+    samples: list[tuple[float, float]] = []
+    with ingest.consumer(watched, "vigie") as processes:
+        flood = ingest.flood(watched, int(rate * seconds), rate=rate)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(EVERY_SECONDS)
+            samples.append((_memory_mb(processes[0]), _oldest_seconds(port)))
+        said = ingest.told(flood)
+        if said["missing"]:
+            raise BenchError(f"{said['missing']} readings have no receipt")
+    fifth = max(1, len(samples) // 5)
+    second, last = samples[fifth : 2 * fifth] or samples, samples[-fifth:]
+    return {
+        "seconds": seconds,
+        "receipt_ms": {"p50": said["p50"], "p99": said["p99"]},
+        "memory_mb": {"second_fifth": _median(second, 0), "last_fifth": _median(last, 0)},
+        "oldest_unacknowledged_ms": {
+            "second_fifth": round(_median(second, 1) * 1000, 1),
+            "last_fifth": round(_median(last, 1) * 1000, 1),
+        },
+    }
+
+
+def _memory_mb(process: psutil.Process) -> float:
+    return float(process.memory_info().rss / 1024 / 1024)
+
+
+def _oldest_seconds(port: int) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return next(float(line.removeprefix(OLDEST)) for line in lines if line.startswith(OLDEST))
+
+
+def _median(samples: list[tuple[float, float]], which: int) -> float:
+    return round(statistics.median(sample[which] for sample in samples), 4)

@@ -1,0 +1,49 @@
+"""`vigie bench …`: the project's own measurements."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def ingest(
+    readings: Annotated[int, typer.Option(min=1000, help="in each round")] = 60_000,
+    rounds: Annotated[int, typer.Option(min=1, max=20)] = 3,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="that share the load")] = 1,
+    backlog: Annotated[int, typer.Option(min=0, help="also the memory on a backlog of so many readings")] = 0,
+) -> None:
+    """Readings a second, latency and memory, beside what one would write instead; some minutes."""
+    from deploy.bench import ingest as measurement
+
+    _print(lambda: measurement.run(readings=readings, rounds=rounds, workers=workers, backlog=backlog))
+
+
+@app.command()
+def soak(minutes: Annotated[float, typer.Option(min=0.2, max=24 * 60)] = 10.0) -> None:
+    """Half of what ingest can take, for minutes: memory and lag must be flat."""
+    from deploy.bench import soak as measurement
+
+    _print(lambda: measurement.run(minutes=minutes))
+
+
+@app.command()
+def wakes(seconds: Annotated[float, typer.Option(min=1, max=600)] = 10.0) -> None:
+    """Connect with a TLS client certificate, publish, disconnect: how many a second; needs mosquitto and openssl."""
+    from deploy.bench import wakes as measurement
+
+    _print(lambda: measurement.run(seconds=seconds))
+
+
+def _print(measure: Callable[[], dict[str, object]]) -> None:
+    from deploy import outcome
+    from deploy.bench.ingest import BenchError
+
+    with outcome.explained():
+        try:
+            print(json.dumps(measure(), indent=2))
+        except BenchError as error:
+            raise outcome.CommandError(str(error)) from None

@@ -1,0 +1,78 @@
+"""`vigie scales`, `vigie lend`: which scales are about, and whose are they?"""
+
+from typing import Annotated, LiteralString
+
+import typer
+
+app = typer.Typer()
+
+UNKNOWN: LiteralString = """
+SELECT site, device_id, to_char(first_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') FROM device_sighting
+WHERE NOT EXISTS (SELECT FROM device_loan WHERE device_loan.site = device_sighting.site
+                  AND device_loan.device_id = device_sighting.device_id AND returned_at IS NULL)
+ORDER BY last_seen_at DESC
+"""
+
+
+@app.command()
+def scales() -> None:
+    """Say which scales nobody has on loan, and which topics are announced to Home Assistant as weights.
+
+    What an unknown scale sends is kept; lent from the day it was first heard, it brings that along. See docs/scales.md.
+    """
+    from deploy import outcome, stack
+    from ingest import discovery
+    from ingest.link import RefusedError
+    from schemas import database
+    from schemas.settings import read_settings
+
+    with outcome.explained(), stack.servers(read_settings()) as settings:
+        stack.bring_up_to_date(read_settings(), settings)
+        with database.connect(stack.url(settings)) as conn:
+            for site, device_id, since in conn.execute(UNKNOWN):
+                print(f"a scale nobody knows: {site} / {device_id}, first heard {since}")
+        assert settings.broker_url
+        try:
+            found = discovery.announced(settings.broker_url, settings.broker, seconds=3)
+        except RefusedError as error:
+            raise outcome.CommandError(f"the broker refuses us: {error}; check VIGIE_BROKER_URL") from None
+        for topic, unit, dialect in found:
+            print(f"announced: {topic} in {unit}, {f'read as {dialect}' if dialect else 'which Vigie does not read'}")
+
+
+@app.command()
+def lend(
+    site: str,
+    device_id: str,
+    patient: Annotated[str, typer.Argument(help="the patient's pseudonym, patient_id")],
+    since: Annotated[
+        str | None, typer.Option(help="from when on its readings are the patient's, like 2026-11-22T00:00:00+01:00")
+    ] = None,
+) -> None:
+    """Lend a scale, named as `vigie scales` names it, from now on or from a day before.
+
+    What it sent since that day while nobody knew it becomes the patient's. Whoever has it now returns it.
+
+    vigie lend ble 5C:CA:D3:4C:EE:74 p-17 --since 2026-11-20T00:00:00+01:00
+    """
+    from clinician_api import enrolment
+    from deploy import outcome, stack
+    from schemas import database, rfc3339
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.patient import LentScale
+    from schemas.settings import read_settings
+
+    with (
+        outcome.explained(),
+        stack.migrated_database(read_settings()) as settings,
+        database.connect(stack.url(settings)) as conn,
+    ):
+        now = open_clock(ClockSetting.parse(settings.clock), home=settings.home).now()
+        try:
+            start = rfc3339.parse(since) if since else now
+        except rfc3339.NotAnInstantError as error:
+            raise outcome.CommandError(f"--since {error}") from None
+        lent = enrolment.lend(conn, LentScale(site=site, device_id=device_id), patient_id=patient, since=start, now=now)
+        if lent is None:
+            raise outcome.CommandError(f"there is no patient {patient}: `vigie import` or the dashboard enrols")
+    print(f"{site} / {device_id} is lent to {patient} since {lent:%Y-%m-%dT%H:%M:%SZ}")

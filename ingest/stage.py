@@ -1,0 +1,56 @@
+"""Who does the next step while we do this one? A thread that takes over one thing after another, in their order."""
+
+import queue
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+LOOK_SECONDS = 0.2
+
+
+class Stage(Generic[T]):
+    """A context manager. `work` is done in a thread; an exception there sets `stop` and is raised again at the end.
+
+    A thread that dies in silence would leave everything unacknowledged for ever.
+    """
+
+    def __init__(self, name: str, work: Callable[[T], None], *, stop: threading.Event) -> None:
+        self._work, self._stop = work, stop
+        self._waiting: queue.Queue[T] = queue.Queue(1)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._fault: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._fault:
+            raise self._fault
+
+    def give(self, thing: T) -> None:
+        """Hand over; waits while another thing waits already. After `stop` it is dropped."""
+        while not self._stop.is_set():
+            try:
+                self._waiting.put(thing, timeout=LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    thing = self._waiting.get(timeout=LOOK_SECONDS)
+                except queue.Empty:
+                    continue
+                self._work(thing)
+        except BaseException as fault:  # noqa: BLE001 raised again by __exit__, in the thread that can end the program
+            self._fault = fault
+            self._stop.set()
