@@ -52,7 +52,6 @@ REASONS = {
     "ambiguous_person": message("the scale was not sure who this was"),
     "corrected_upstream": message("corrected by its source"),
     "deleted_upstream": message("deleted by its source"),
-    "excluded_by_clinician": message("excluded by a clinician"),
     "later_that_day": message("not the first of the day"),
 }
 INS_TYPES = {

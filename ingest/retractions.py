@@ -54,14 +54,13 @@ WHERE r.site = %(site)s AND r.device_id = %(device_id)s AND r.measured_at = %(me
                   WHERE e.reading_id = r.reading_id AND e.received_at >= said.received_at)
 ORDER BY r.reading_id, said.retraction_id DESC
 """
-# Taken back before by the source, said again by it since; what a clinician excluded stays excluded.
+# Taken back before, said again since.
 RESTORE: LiteralString = """
 INSERT INTO reading_event (reading_id, site, device_id, measured_at, kind, reason, received_at, recorded_at)
 SELECT r.reading_id, r.site, r.device_id, r.measured_at, 'restored', 'said_again', %(received_at)s, %(now)s
 FROM standing_reading AS r
 WHERE r.site = %(site)s AND r.device_id = %(device_id)s AND r.measured_at = %(measured_at)s
   AND r.weight_kg = %(weight_kg)s AND r.state IN ('superseded', 'excluded')
-  AND r.quarantine_reason IN ('corrected_upstream', 'deleted_upstream')
   AND (SELECT max(received_at) FROM reading_event AS e WHERE e.reading_id = r.reading_id) < %(received_at)s
 """
 

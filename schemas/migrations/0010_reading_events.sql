@@ -27,26 +27,13 @@ CREATE TABLE reading_event (  -- the latest event of a reading says how it stand
     site         text NOT NULL,         -- with device_id and measured_at: the reading's, to find it in a hypertable
     device_id    text NOT NULL,
     measured_at  timestamptz NOT NULL,
-    kind         text NOT NULL CHECK (kind IN ('superseded', 'excluded', 'restored', 'released')),
+    kind         text NOT NULL CHECK (kind IN ('superseded', 'excluded', 'restored')),
     reason       text NOT NULL,
     received_at  timestamptz NOT NULL,
     recorded_at  timestamptz NOT NULL
 );
 CREATE INDEX reading_event_of_reading ON reading_event (reading_id, event_id DESC);
 CREATE INDEX reading_event_by_time ON reading_event (measured_at);
-
-CREATE TABLE reading_review (  -- written by clinician_api: a clinician believes a quarantined reading, or disbelieves one
-    review_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    request_id   uuid NOT NULL UNIQUE,  -- of the form that was sent: a double click is one act
-    reading_id   bigint NOT NULL,
-    site         text NOT NULL,
-    device_id    text NOT NULL,
-    measured_at  timestamptz NOT NULL,
-    action       text NOT NULL CHECK (action IN ('release', 'exclude')),
-    note         text NOT NULL DEFAULT '' CHECK (length(note) <= 10000),
-    author       bigint NOT NULL REFERENCES app_user,
-    at           timestamptz NOT NULL
-);
 
 CREATE TABLE reading_echo (  -- the same weighing heard again: by another gateway, at the next advertisement
     site           text NOT NULL,
@@ -63,12 +50,11 @@ CREATE TABLE reading_echo (  -- the same weighing heard again: by another gatewa
 -- The readings as they stand now. quarantine_reason: why this one does not count, for whatever reason; null: it counts.
 CREATE VIEW standing_reading AS
 SELECT reading_id, site, device_id, seq, patient_id, measured_at, received_at, reading.recorded_at, weight_kg,
-       CASE WHEN latest.kind IN ('superseded', 'excluded') THEN latest.reason
-            WHEN latest.kind = 'released' THEN NULL ELSE quarantine_reason END AS quarantine_reason,
+       CASE WHEN latest.kind IN ('superseded', 'excluded') THEN latest.reason ELSE quarantine_reason END
+           AS quarantine_reason,
        source, clock_error, raw, time_source, origin,
        CASE WHEN latest.kind IN ('superseded', 'excluded') THEN latest.kind
-            WHEN quarantine_reason IS NOT NULL AND latest.kind IS DISTINCT FROM 'released' THEN 'quarantined'
-            ELSE 'accepted' END AS state
+            WHEN quarantine_reason IS NOT NULL THEN 'quarantined' ELSE 'accepted' END AS state
 FROM reading LEFT JOIN LATERAL (
     SELECT kind, reason FROM reading_event AS event
     WHERE event.reading_id = reading.reading_id ORDER BY event_id DESC LIMIT 1
@@ -100,23 +86,6 @@ BEGIN
 END $$;
 CREATE TRIGGER follow AFTER INSERT ON reading_event
     REFERENCING NEW TABLE AS new_events FOR EACH STATEMENT EXECUTE FUNCTION follow_reading_events();
-
--- A clinician's act becomes the reading's event in the same transaction, though ingest alone may write events.
-CREATE FUNCTION apply_reading_review() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    INSERT INTO reading_event (reading_id, site, device_id, measured_at, kind, reason, received_at, recorded_at)
-    SELECT reading_id, site, device_id, measured_at, CASE NEW.action WHEN 'release' THEN 'released' ELSE 'excluded' END,
-           CASE NEW.action WHEN 'release' THEN 'released_by_clinician' ELSE 'excluded_by_clinician' END, NEW.at, NEW.at
-    FROM reading
-    WHERE reading_id = NEW.reading_id AND site = NEW.site AND device_id = NEW.device_id AND measured_at = NEW.measured_at;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no reading %', NEW.reading_id USING ERRCODE = 'foreign_key_violation';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER apply AFTER INSERT ON reading_review FOR EACH ROW EXECUTE FUNCTION apply_reading_review();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON reading_review FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON reading_event FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON retraction FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
@@ -125,13 +94,10 @@ DECLARE
     name text;
 BEGIN
     FOR name IN SELECT rolname FROM pg_roles WHERE rolname IN ('vigie_ingest', 'vigie_alerts', 'vigie_api') LOOP
-        EXECUTE format('GRANT SELECT ON retraction, reading_event, reading_echo, reading_review, standing_reading TO %I', name);
+        EXECUTE format('GRANT SELECT ON retraction, reading_event, reading_echo, standing_reading TO %I', name);
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vigie_ingest') THEN
         GRANT INSERT ON retraction, reading_event TO vigie_ingest;
         GRANT INSERT, UPDATE ON reading_echo TO vigie_ingest;
-    END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'vigie_api') THEN
-        GRANT INSERT ON reading_review TO vigie_api;
     END IF;
 END $$;

@@ -227,44 +227,6 @@ def test_the_export_says_how_each_reading_stands(connection: Connection, tmp_pat
     assert sorted(states) == ["accepted", "excluded", "state", "superseded"]
 
 
-REVIEW = """
-INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, author, at)
-SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, %s, user_id, %s FROM reading, app_user
-WHERE weight_kg = %s
-"""
-
-
-def test_a_clinician_releases_a_doubted_weight_and_excludes_an_accepted_one(
-    database_url: str, connection: Connection
-) -> None:
-    lend(connection, "p1", "ble", "5C:CA:D3:4C:EE:74")
-    connection.execute(
-        "INSERT INTO app_user (email, display_name, role, password_hash) VALUES ('n@example.org', 'N', 'nurse', '')"
-    )
-    send(connection, said(HEARD_BY_A, THEENGS), said(HEARD_BY_A, THEENGS | {"weight": 90.0}, 60))
-    assert (standing(connection)[1], latest(connection)) == (("90", "quarantined"), (2, "72.45"))
-    with database.connect(database_url, service="api") as api:
-        api.execute(REVIEW, ("release", at(61), 90))
-        api.execute(REVIEW, ("exclude", at(62), Decimal("72.45")))
-    connection.rollback()
-    assert standing(connection) == [("72.45", "excluded"), ("90", "accepted")]
-    assert latest(connection) == (4, "90")
-    nobody = "SELECT gen_random_uuid(), 99, 'ble', 'x', now(), 'exclude', user_id, now() FROM app_user"
-    columns = "request_id, reading_id, site, device_id, measured_at, action, author, at"
-    with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        connection.execute(f"INSERT INTO reading_review ({columns}) {nobody}".encode())
-
-
-def test_what_a_clinician_excluded_is_not_restored_by_its_source(connection: Connection) -> None:
-    connection.execute(
-        "INSERT INTO app_user (email, display_name, role, password_hash) VALUES ('n@example.org', 'N', 'nurse', '')"
-    )
-    send(connection, said(f"{PHONE}/insert", OPENSCALE), said(f"{PHONE}/delete", {"date": OPENSCALE["date"]}, 1))
-    connection.execute(REVIEW, ("exclude", at(2), Decimal("82.05")))
-    send(connection, said(f"{PHONE}/insert", OPENSCALE, 3))
-    assert standing(connection) == [("82.05", "excluded")]
-
-
 def test_a_scale_nobody_knew_is_lent_together_with_what_it_sent(connection: Connection) -> None:
     send(connection, said(f"{PHONE}/insert", OPENSCALE), said(f"{PHONE}/insert", OPENSCALE | {"weight": 99.9}))
     send(connection, said(f"{PHONE}/insert", OPENSCALE | {"date": "2026-08-20T07:12+0200"}))
