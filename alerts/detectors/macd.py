@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alerts.detectors.detector import Days, Kilograms, Scores
+from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
 from schemas.plan import Plan
 
 NAME = "macd"
@@ -22,7 +22,7 @@ SHORT_DAYS = 5.0
 LONG_DAYS = 20.0
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
     """Short minus long moving average in kg at each day."""
     offset = kg[0] if len(kg) else 0.0  # computed around 0, so that adding a constant changes nothing but rounding
     short, long = (_averages(days, kg - offset, length) for length in (SHORT_DAYS, LONG_DAYS))
@@ -37,7 +37,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"macd_threshold_kg": plan.macd_threshold_kg, "short_days": SHORT_DAYS, "long_days": LONG_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
     """The score is linear in the newest weight, so the weight that brings it to the threshold is known exactly."""
     lower = np.append(kg[:-1], kg[-1] - 1.0)
     now, one_kg_less = (float(scores(days, weights, plan=plan)[-1]) for weights in (kg, lower))
