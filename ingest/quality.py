@@ -72,7 +72,7 @@ class Earlier:
         return earlier
 
     def add(self, weighed: Weighed) -> None:
-        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=_measured_at)
+        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=plausibility.order)
 
     def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
         """Why this weight should wait, or None; what is judged is known to the next judgement."""
@@ -82,13 +82,9 @@ class Earlier:
         return doubt
 
     def _last_before(self, measured_at: datetime) -> list[Weighed]:
-        """All that `plausibility.doubt` looks at: the last accepted weight and the last doubted one."""
+        """All that `plausibility.doubt` looks at: the last accepted weight and the latest doubted ones."""
         last = []
-        for weights in (self._accepted, self._doubted):
-            place = bisect_left(weights, measured_at, key=_measured_at)
-            last += weights[place - 1 : place] if place else []
+        for weights, count in ((self._accepted, 1), (self._doubted, plausibility.REMEMBERED)):
+            place = bisect_left(weights, (measured_at, 0.0), key=plausibility.order)
+            last += weights[max(0, place - count) : place]
         return last
-
-
-def _measured_at(weighed: Weighed) -> datetime:
-    return weighed.measured_at
