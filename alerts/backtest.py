@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from alerts import history
-from alerts.assessment import DETECTORS
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import TOLERANCE_KG, Detector, exceeds
 from alerts.history import ZONE, Course, Event
 from alerts.policy import MERGE, WORSE_KG
+from alerts.registry import DETECTORS
 from schemas.alert import Cause, Severity
 from schemas.plan import Plan
 from schemas.reading import HistoricReading
@@ -60,7 +60,11 @@ class BacktestResult:
     readings: int
     until: datetime | None
     """The newest reading of all; silences that fall due later are listed, and not counted."""
-    doubted: int
+    doubts: dict[str, int]
+    """Of the weights left out, by reason."""
+    released: int
+    """Weights doubted at first, and used once the next one had confirmed them."""
+    duplicates: int = field(compare=False)
     events: int
     events_elsewhere: int
     """Decompensations of patients without a reading: left out."""
@@ -70,6 +74,11 @@ class BacktestResult:
     false_alerts: int
     alerts: list[Alert] = field(repr=False)
     scores: list[Score] = field(repr=False)
+
+    @property
+    def doubted(self) -> int:
+        """How many weights were left out."""
+        return sum(self.doubts.values())
 
     @property
     def false_alerts_per_patient_year(self) -> float | None:
@@ -127,7 +136,8 @@ def run(
         BudgetError: the budget is negative, or the history too short for a rate.
     """
     judge, plan = DETECTORS[detector], plan or Plan()
-    courses = history.courses(readings, events=events)
+    known = history.histories(readings, events=events)
+    courses = known.courses
     scores = [course.scores(judge, plan=plan) for course in courses]
     if budget is not None:
         plan = _with_threshold(plan, judge, _solve(courses, scores, detector=judge, plan=plan, budget=budget))
@@ -138,7 +148,7 @@ def run(
     for course in courses:
         alerts += _losses(course, plan)
         alerts += _silences(course, plan)
-    known = {course.patient_id for course in courses}
+    present = {course.patient_id for course in courses}
     decompensations = [event for event in events if event.kind == "decompensation"]
     return BacktestResult(
         detector=detector,
@@ -148,9 +158,11 @@ def run(
         patient_years=_patient_years(courses),
         readings=sum(len(course.moments) for course in courses),
         until=max((course.moments[-1].at for course in courses), default=None),
-        doubted=sum(course.doubted for course in courses),
-        events=sum(event.patient_id in known for event in decompensations),
-        events_elsewhere=sum(event.patient_id not in known for event in decompensations),
+        doubts=dict(sorted(known.doubts.items())),
+        released=known.released,
+        duplicates=known.duplicates,
+        events=sum(event.patient_id in present for event in decompensations),
+        events_elsewhere=sum(event.patient_id not in present for event in decompensations),
         found=len(trial.lead_days),
         lead_days=trial.lead_days,
         true_alerts=trial.true_alerts,

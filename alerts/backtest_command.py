@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import track
 
 from alerts import backtest_report, event_csv
-from alerts.assessment import DETECTORS
 from alerts.backtest import BacktestResult, run
+from alerts.registry import DETECTORS
 from schemas import history_csv
 
 ALERT_COLUMNS = ("patient_id", "at", "kind", "severity", "detector", "score", "reason")

@@ -78,11 +78,9 @@ def doubt_in_order(
     return reason
 
 
-def agrees(weight_kg: float, measured_at: datetime, *, doubted: Weighed) -> bool:
-    """Whether a weight says the same as an earlier doubted one, at another moment, and not too late."""
-    minutes = _days(doubted.measured_at, measured_at) * 1440
-    apart = APART_MINUTES <= minutes <= AGREEMENT_DAYS * 1440
-    return apart and abs(weight_kg - doubted.weight_kg) <= AGREEMENT_KG
+def confirms(accepted: Weighed, doubted: Weighed) -> bool:
+    """Whether the first accepted weight after a doubted one turns it: a detector may use it from then on."""
+    return doubted.weight_kg >= LOW_KG and _agrees(accepted.weight_kg, accepted.measured_at, doubted=doubted)
 
 
 def order(weighed: Weighed) -> tuple[datetime, float]:
@@ -123,7 +121,14 @@ def _confirmed(
     """Whether as many of the latest doubted weights agree as it takes, with none of the person's own since."""
     needed = FLIP_KEPT_WAITING if reason in {"unit_flip", "other_person"} else 1
     waiting = [one for one in doubted if one.measured_at > last.measured_at][-needed:]
-    return len(waiting) == needed and all(agrees(weight_kg, measured_at, doubted=one) for one in waiting)
+    return len(waiting) == needed and all(_agrees(weight_kg, measured_at, doubted=one) for one in waiting)
+
+
+def _agrees(weight_kg: float, measured_at: datetime, *, doubted: Weighed) -> bool:
+    """Whether a weight says the same as an earlier doubted one, at another moment, and not too late."""
+    minutes = _days(doubted.measured_at, measured_at) * 1440
+    apart = APART_MINUTES <= minutes <= AGREEMENT_DAYS * 1440
+    return apart and abs(weight_kg - doubted.weight_kg) <= AGREEMENT_KG
 
 
 def _days(since: datetime, until: datetime) -> float:
