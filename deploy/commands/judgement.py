@@ -10,7 +10,7 @@ app = typer.Typer()
 @app.command()
 def explain(
     episode: Annotated[int, typer.Argument(min=1, help="its number, as in the notification")],
-    from_readings: Annotated[
+    from_readings: Annotated[  # noqa: FBT002 a switch
         bool, typer.Option("--from-readings", help="compute it from the stored readings of then, too")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch

@@ -81,7 +81,7 @@ def raised(database_url: str, connection: Connection) -> str:
 
 
 def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with database.connect(raised, service="test") as conn:
+    with database.connect(raised, service="alerts") as conn:
         for number in (1, 2):
             assert explain(conn, number, readings_too=True, as_json=False) == []
         said = capsys.readouterr().out
