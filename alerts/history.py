@@ -79,6 +79,7 @@ class Course:
                 self.moments.append(Moment(weight.measured_at, len(self.daily) - 1, today, weights_kg[-1]))
         self.days: Days = np.array([day.day for day in self.daily], dtype=np.int64)
         self.kg: Kilograms = np.array(weights_kg, dtype=np.float64)
+        self.moments_kg: Kilograms = np.array([moment.weight_kg for moment in self.moments], dtype=np.float64)
         self.decompensations = sorted(event.at for event in events if event.kind == "decompensation")
         self.pauses = sorted((event for event in events if event.kind == "pause"), key=lambda event: event.at)
         self._dry = sorted((event for event in events if event.kind == "dry_weight"), key=lambda event: event.at)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import assessment, backtest, history, policy
+from alerts import assessment, backtest, history, policy, trial
 from alerts.assessment import Assessment, Facts, Finding
 from alerts.backtest import BacktestResult
 from alerts.history import Event
@@ -83,7 +83,7 @@ def test_order_and_duplicates_change_nothing(some: tuple[list[HistoricReading], 
 @settings(max_examples=60, deadline=None)
 @given(some=st.lists(rows.filter(lambda row: row.patient_id == "P1"), min_size=1, max_size=25))
 def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(some: list[HistoricReading]) -> None:
-    """`backtest.raises` is a fast copy of assess + decide; here is the slow original."""
+    """`trial.raises` is a fast copy of assess + decide; here is the slow original."""
     (course,) = history.courses(some, events=[])
     expected, latest = [], None
     for index, moment in enumerate(course.moments):
@@ -100,7 +100,7 @@ def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(so
                 latest = replace(latest, in_band=True, ever_in_band=True)
     guideline = DETECTORS["guideline"]
     plan = Plan()
-    assert list(backtest.raises(course, course.scores(guideline, plan=plan), detector=guideline, plan=plan)) == expected
+    assert list(trial.raises(course, course.scores(guideline, plan=plan), detector=guideline, plan=plan)) == expected
 
 
 def _guideline_alone(course: history.Course, index: int) -> Finding:
@@ -209,7 +209,7 @@ def test_a_budget_is_kept_by_the_lowest_threshold_that_keeps_it(detector: str, b
 
 @pytest.mark.parametrize(("kg", "budget"), [([80.0], 1.0), ([80.0] * 9, -1.0)])
 def test_an_impossible_budget_is_refused(kg: list[float], budget: float) -> None:
-    with pytest.raises(backtest.BudgetError):
+    with pytest.raises(trial.BudgetError):
         backtest.run(readings(kg), budget=budget)
 
 
