@@ -54,10 +54,13 @@ class Facts:
 class Day:
     """A day's weight and all before it: the arrays, the personal numbers, and what each detector makes of them."""
 
-    def __init__(self, *, facts: Facts, daily: Sequence[DailyWeight]) -> None:
+    def __init__(
+        self, *, facts: Facts, daily: Sequence[DailyWeight], arrays: tuple[Days, Kilograms] | None = None
+    ) -> None:
+        """`arrays`: those of `daily`, where somebody has them already."""
         self.facts = facts
         self.daily = daily
-        self.days, self.kg = baseline.arrays(daily)
+        self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
         self.anchors: Days = np.array(sorted(day.toordinal() for day in facts.anchors), dtype=np.int64)
 
     @cached_property

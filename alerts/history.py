@@ -122,7 +122,8 @@ class Course:
             anchors=[day for day in self.anchors if day.toordinal() <= moment.today.day],
         )
         first = self._first_known(moment)
-        return Day(facts=facts, daily=[*self.daily[first : moment.number], moment.today])
+        daily = [*self.daily[first : moment.number], moment.today]
+        return Day(facts=facts, daily=daily, arrays=self._then(moment, first))
 
     def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms]:
         """The days from number `first` on, and their weights, as known at a moment."""
