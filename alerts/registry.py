@@ -1,9 +1,20 @@
 """Which detectors of decompensation are there? By name; each can be back-tested, alert, or run in the shadow."""
 
-from alerts.detectors import guideline, macd
+from alerts.detectors import (
+    control_chart,
+    cusum,
+    engage_hf,
+    fast,
+    guideline,
+    heartphone,
+    macd,
+    scale_hf,
+    vigie,
+)
 from alerts.detectors.detector import Detector
 
-DETECTORS: dict[str, Detector] = {module.NAME: module for module in (guideline, macd)}
+KNOWN: tuple[Detector, ...] = (guideline, macd, vigie, fast, scale_hf, engage_hf, cusum, heartphone, control_chart)
+DETECTORS: dict[str, Detector] = {module.NAME: module for module in KNOWN}
 """The first is the default of a back-test."""
 
 
