@@ -34,3 +34,48 @@ def explain(
             raise outcome.CommandError(str(error)) from None
         if differing:
             raise outcome.CommandError(f"episode {episode} is not what it is when computed again: {differing[0]}")
+
+
+@app.command()
+def budget(
+    target: Annotated[
+        float, typer.Argument(metavar="X", min=0.05, max=50, help="false alerts per patient-year, at most")
+    ] = 1.0,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than the first of the list")] = None,
+    nurses: Annotated[int, typer.Option(min=1, help="who share the calls")] = 1,
+    keep: Annotated[bool, typer.Option("--keep", help="alert by this threshold from now on")] = False,  # noqa: FBT002 a switch
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch
+) -> None:
+    """Solve the threshold for a budget of false alerts, and show its price; with --keep the worker uses it.
+
+    Solved on the clinic's own history; on simulated patients until there is enough of it. Patients whose plan names a
+    threshold keep theirs.
+    """
+    import json
+
+    from alerts import registry
+    from alerts.trial import BudgetError
+    from deploy import alarm_budget, outcome, stack
+    from schemas import database
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.settings import read_settings
+
+    with outcome.explained():
+        try:
+            name = registry.named(detector or next(iter(registry.DETECTORS))).NAME
+        except registry.UnknownDetectorError as error:
+            raise typer.BadParameter(str(error), param_hint="--detector") from None
+        given = read_settings()
+        now = open_clock(ClockSetting.parse(given.clock), home=given.home).now()
+        with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
+            try:
+                priced = alarm_budget.price(conn, detector=name, target=target, nurses=nurses, now=now)
+            except BudgetError as error:
+                raise outcome.CommandError(str(error)) from None
+            if keep:
+                alarm_budget.keep(conn, priced, now=now)
+        if as_json:
+            print(json.dumps(priced.as_json()))
+        else:
+            alarm_budget.show(priced)
+            print("The worker alerts by it from now on." if keep else "Nothing was changed; --keep puts it to work.")
