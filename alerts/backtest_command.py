@@ -14,6 +14,7 @@ from rich.table import Table
 
 from alerts import backtest_report, comparison, event_csv, operating_curve, registry
 from alerts.backtest import BacktestResult, Study
+from alerts.choice import BadSettingError, setting
 from alerts.comparison import Changed
 from alerts.operating_curve import Curve
 from alerts.registry import DETECTORS, UnknownDetectorError
@@ -27,7 +28,7 @@ SCORE_COLUMNS = ("patient_id", "at", "score")
 MOST_A_DAY = 300
 """Weights of one patient: a person at home weighs a few times a day, and a sensor that never stops is no person."""
 
-__all__ = ["BadUsageError", "UnknownDetectorError", "backtest"]
+__all__ = ["BadSettingError", "BadUsageError", "UnknownDetectorError", "backtest"]
 
 
 class BadUsageError(Exception):
@@ -52,26 +53,26 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD.
 
     Raises:
-        UnknownDetectorError, BadUsageError: exit 2.
+        UnknownDetectorError, BadSettingError, BadUsageError: exit 2.
         schemas.history_csv.BadCsvError: a file is not as interface.md says; one line.
         alerts.trial.BudgetError: the budget is negative or cannot be computed; one line.
         OSError: a file cannot be read or written.
     """
     name = detector or next(iter(DETECTORS))
     registry.named(name)
-    other = _setting(compare) if compare else None
+    other = setting(compare) if compare else None
     if plot_out and plot_out.suffix.lower() != ".svg":
         raise BadUsageError("the plot is drawn as SVG: give it a name that ends in .svg")
     events = list(event_csv.read_events(events_path)) if events_path else []
     if plot_out and not any(event.kind == "decompensation" for event in events):
         raise BadUsageError("a plot of sensitivity needs --events with decompensations")
     study = Study(_shown(_believable(readings_path), "Reading"), events=events)
-    for judged in dict.fromkeys([name, *([other[0]] if other else [])]):
+    for judged in dict.fromkeys([name, *([other.detector] if other else [])]):
         study.scores(judged, progress=lambda courses: _shown(courses, "Scoring"))
     result = study.result(name, budget=budget)
     changes = None
     if other:
-        second = study.result(other[0], threshold=other[1])
+        second = study.result(other.detector, threshold=other.threshold)
         changes = (second, comparison.changed(result, second))
     if alerts_out:
         _write(alerts_out, ALERT_COLUMNS, result.alerts)
@@ -85,20 +86,6 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     else:
         _print(result, changes)
     return result
-
-
-def _setting(text: str) -> tuple[str, float | None]:
-    name, colon, number = text.partition(":")
-    registry.named(name)
-    try:
-        threshold = float(number) if colon else None
-    except ValueError:
-        raise BadUsageError(
-            f"{text!r} is no setting: write a detector, or one and its threshold like macd:1.2"
-        ) from None
-    if threshold is not None and not 0 <= threshold < float("inf"):
-        raise BadUsageError(f"{text!r} is no setting: the threshold must be 0 or more")
-    return name, threshold
 
 
 def _believable(path: Path) -> Iterator[HistoricReading]:

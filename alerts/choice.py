@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from alerts import registry
 from alerts.detectors import guideline, macd
 from alerts.registry import DETECTORS
 from schemas.plan import Plan
@@ -19,6 +20,30 @@ class Duty:
         if self.threshold is None:
             return plan
         return plan.model_copy(update={DETECTORS[self.detector].THRESHOLD: self.threshold})
+
+
+class BadSettingError(Exception):
+    """What was written is no detector with a threshold; one line."""
+
+
+def setting(text: str) -> Duty:
+    """A detector, or one and its threshold: `macd`, `macd:1.2`.
+
+    Raises:
+        UnknownDetectorError: there is no such detector.
+        BadSettingError: the threshold is no number of 0 or more.
+    """
+    name, colon, number = text.partition(":")
+    registry.named(name)
+    if not colon:
+        return Duty(detector=name)
+    try:
+        threshold = float(number)
+    except ValueError:
+        raise BadSettingError(f"{text!r}: write a detector, or one and its threshold like macd:1.2") from None
+    if not 0 <= threshold < float("inf"):
+        raise BadSettingError(f"{text!r}: the threshold must be 0 or more")
+    return Duty(detector=name, threshold=threshold)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,7 +86,7 @@ def backtest(  # noqa: PLR0913, PLR0917 one for each option
             )
         except backtest_command.UnknownDetectorError as error:
             raise typer.BadParameter(str(error), param_hint="--detector or --compare") from None
-        except backtest_command.BadUsageError as error:
+        except (backtest_command.BadUsageError, backtest_command.BadSettingError) as error:
             raise typer.BadParameter(str(error)) from None
         except BudgetError as error:
             raise outcome.CommandError(str(error)) from None

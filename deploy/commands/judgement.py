@@ -1,10 +1,15 @@
 """`vigie explain`, `budget`, `shadow`: why an alert was raised, and which detector shall raise the next."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:  # a fast `vigie --help`
+    from alerts.choice import Duty
+
 app = typer.Typer()
+shadow = typer.Typer(help="A second detector on the same weights, for whom nobody is paged.", no_args_is_help=True)
+app.add_typer(shadow, name="shadow")
 
 
 @app.command()
@@ -79,3 +84,63 @@ def budget(
         else:
             alarm_budget.show(priced)
             print("The worker alerts by it from now on." if keep else "Nothing was changed; --keep puts it to work.")
+
+
+@shadow.command("start")
+def start_shadow(
+    detector: Annotated[str, typer.Argument(metavar="DETECTOR[:THRESHOLD]", help="like macd, or macd:1.2")],
+) -> None:
+    """Run a detector in the shadow from now on, in place of any other one."""
+    from alerts.choice import BadSettingError, setting
+    from alerts.registry import UnknownDetectorError
+
+    try:
+        duty = setting(detector)
+    except (UnknownDetectorError, BadSettingError) as error:
+        raise typer.BadParameter(str(error)) from None
+    _shadow(duty)
+    print(f"{detector} runs in the shadow from now on; compare with: vigie shadow compare")
+
+
+@shadow.command("stop")
+def stop_shadow() -> None:
+    """Run no detector in the shadow; what it has said stays."""
+    _shadow(None)
+    print("no detector runs in the shadow")
+
+
+@shadow.command("compare")
+def compare_shadow(
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch
+) -> None:
+    """Set the shadow's alerts beside those of the detector that alerts, since the shadow began."""
+    import json
+
+    from deploy import outcome, shadow_report, stack
+    from schemas import database
+    from schemas.settings import read_settings
+
+    with (
+        outcome.explained(),
+        stack.migrated_database(read_settings()) as settings,
+        database.connect(stack.url(settings)) as conn,
+    ):
+        names, comparison = shadow_report.compare(conn)
+    if as_json:
+        print(json.dumps({"alerting_detector": names[0], "shadow_detector": names[1]} | comparison.as_json()))
+    else:
+        shadow_report.show(names, comparison)
+
+
+def _shadow(duty: "Duty | None") -> None:
+    from alerts import choice_store
+    from deploy import outcome, stack
+    from schemas import database
+    from schemas.clock import ClockSetting, open_clock
+    from schemas.settings import read_settings
+
+    with outcome.explained():
+        given = read_settings()
+        now = open_clock(ClockSetting.parse(given.clock), home=given.home).now()
+        with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
+            choice_store.shadow(conn, duty, now=now)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerts import backtest_command, comparison, intervals, operating_curve
 from alerts.backtest import Study
-from alerts.backtest_command import BadUsageError, UnknownDetectorError
+from alerts.backtest_command import BadSettingError, BadUsageError, UnknownDetectorError
 from alerts.history import Event
 from alerts.operating_curve import Curve
 from schemas.history_csv import BadCsvError
@@ -124,8 +124,8 @@ def test_the_command_plots_compares_and_counts_what_is_there_twice(files: tuple[
     ("options", "error"),
     [
         ({"compare": "horoscope"}, UnknownDetectorError),
-        ({"compare": "macd:high"}, BadUsageError),
-        ({"compare": "macd:-1"}, BadUsageError),
+        ({"compare": "macd:high"}, BadSettingError),
+        ({"compare": "macd:-1"}, BadSettingError),
         ({"plot_out": Path("curve.gif")}, BadUsageError),
         ({"plot_out": Path("curve.svg")}, BadUsageError),
     ],
