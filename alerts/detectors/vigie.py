@@ -14,8 +14,8 @@ A weight more than 4 kg from the last one waits for a second that agrees; until 
 
 import math
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -55,7 +55,7 @@ CARRIED_DAYS = 28
 UNMOVED_KG = 1e-9
 KEPT = tuple(math.exp(-1 / length) for length in AVERAGES)
 STEP_KEPT = math.exp(-1 / STEP_DAYS)
-SEARCHED_KG, STEP_KG = 8.0, 0.05
+SEARCHED_KG, STEP_KG = 8.0, 0.5
 WEIGHT_LIST: list[float] = WEIGHTS.tolist()
 
 Z_NAMES = (
@@ -116,21 +116,42 @@ def parameters(plan: Plan) -> dict[str, float]:
 
 
 def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
-    """Searched downward from the newest weight if it fires, else upward: None if no weight within 8 kg would."""
-    before, starts = State(), _starts(days, anchors)
-    for day, weight in zip(days[:-1].tolist(), kg[:-1].tolist(), strict=True):
-        take(before, day=day, kg=weight, afresh=day in starts)
-    newest, afresh = int(days[-1]), int(days[-1]) in starts
+    """Searched downward from the newest weight if it fires, else upward: None if no weight within 8 kg would.
+
+    Half-kilogram steps first, then bisection to the gram within the first step that turns it.
+    """
+    before = _before(days.tobytes(), kg[:-1].tobytes(), anchors.tobytes())
+    newest, afresh = int(days[-1]), int(days[-1]) in _starts(days, anchors)
 
     def fires(weight: float) -> bool:
-        return exceeds(take(deepcopy(before), day=newest, kg=weight, afresh=afresh), plan.vigie_threshold)
+        return exceeds(take(_copy(before), day=newest, kg=weight, afresh=afresh), plan.vigie_threshold)
 
-    way = -1 if (now := fires(float(kg[-1]))) else 1
+    way = -STEP_KG if (now := fires(float(kg[-1]))) else STEP_KG
     for number in range(1, round(SEARCHED_KG / STEP_KG) + 1):
-        weight = float(kg[-1]) + way * number * STEP_KG
+        weight = float(kg[-1]) + way * number
         if fires(weight) != now:
-            return _edge(fires, low=min(weight, weight - way * STEP_KG))
+            return _edge(fires, low=min(weight, weight - way))
     return None
+
+
+@lru_cache(maxsize=4096)
+def _before(days: bytes, kg: bytes, anchors: bytes) -> State:
+    """The state before the newest of `days`; kept, since a budget is solved by asking again at other thresholds."""
+    known = np.frombuffer(days, dtype=np.int64)
+    state, starts = State(), _starts(known, np.frombuffer(anchors, dtype=np.int64))
+    for day, weight in zip(known[:-1].tolist(), np.frombuffer(kg).tolist(), strict=True):
+        take(state, day=day, kg=weight, afresh=day in starts)
+    return state
+
+
+def _copy(state: State) -> State:
+    """What `take` changes in place is copied; it replaces all other lists."""
+    return replace(
+        state,
+        average=state.average.copy(),
+        gathered=state.gathered.copy(),
+        trend=state.trend.copy(),
+    )
 
 
 def take(state: State, *, day: int, kg: float, afresh: bool = False) -> float:

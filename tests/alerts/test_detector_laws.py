@@ -1,10 +1,16 @@
 """The laws that the published detectors and Vigie's own keep."""
 
+from datetime import UTC, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from alerts import baseline
+from alerts.baseline import Weight
 from alerts.detectors import (
     control_chart,
     cusum,
@@ -64,6 +70,23 @@ def test_a_constant_in_kg_or_in_days_changes_no_alert(
 ) -> None:
     days, kg = history
     assert fired(detector, days, kg) == fired(detector, days + later, np.round(kg + shift / 10, 1))
+
+
+@every_detector
+@settings(max_examples=20, deadline=None)
+@given(history=histories(), shuffle=st.randoms())
+def test_duplicates_and_order_change_nothing(
+    detector: Detector, history: tuple[Days, Kilograms], shuffle: Random
+) -> None:
+    first = datetime(2026, 1, 5, 7, tzinfo=UTC)
+    weights = [
+        Weight(measured_at=first + timedelta(days=day), weight_kg=kg)
+        for day, kg in zip(history[0].tolist(), history[1].tolist(), strict=True)
+    ]
+    again = [*weights, *shuffle.choices(weights, k=len(weights))]
+    shuffle.shuffle(again)
+    plain, mixed = (baseline.arrays(baseline.daily_weights(some, zone=ZoneInfo("UTC"))) for some in (weights, again))
+    assert detector.scores(*plain, plan=PLAN).tolist() == detector.scores(*mixed, plan=PLAN).tolist()
 
 
 @every_detector
