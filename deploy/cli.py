@@ -2,7 +2,7 @@
 
 import typer
 
-from deploy.commands import doctor, history, people, services, simulation
+from deploy.commands import doctor, history, judgement, people, services, simulation
 
 app = typer.Typer(
     name="vigie",
@@ -12,7 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for family in (services, history, people, simulation, doctor):
+for family in (services, history, judgement, people, simulation, doctor):
     app.registered_commands.extend(family.app.registered_commands)
     app.registered_groups.extend(family.app.registered_groups)
 

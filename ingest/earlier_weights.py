@@ -6,7 +6,7 @@ A person is a patient, or, for a scale on loan to nobody, whoever stands on that
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import LiteralString
 
@@ -15,13 +15,17 @@ from psycopg.rows import class_row
 from ingest.arrival import Scale
 from ingest.quality import Earlier
 from schemas.database import Connection
-from schemas.plausibility import Weighed
+from schemas.plausibility import CONFIRMABLE, HOUSEHOLD_DAYS, REMEMBERED, Weighed
 
 Person = str | Scale
 """A patient_id, or a scale that nobody has."""
+LOOKED_AT = {
+    "reasons": list(CONFIRMABLE),
+    "household": timedelta(days=HOUSEHOLD_DAYS),
+    "remembered": REMEMBERED,
+}
 
-# Within the span all; before it the last accepted weight, and the last doubted one that could still be confirmed
-# (schemas.plausibility.AGREEMENT_DAYS).
+# Within the span all; before it the last accepted weight, and the doubted ones that `plausibility.doubt` looks at.
 WEIGHTS_OF_PATIENTS: LiteralString = """
 SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg, doubted
 FROM unnest(%(patients)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
@@ -29,16 +33,17 @@ FROM unnest(%(patients)s::text[], %(since)s::timestamptz[], %(until)s::timestamp
 LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
      WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
-       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+       AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(reasons)s)))
     UNION ALL
     (SELECT measured_at, weight_kg, false FROM reading
      WHERE reading.patient_id = asked.patient_id AND measured_at < since AND quarantine_reason IS NULL
-     ORDER BY measured_at DESC LIMIT 1)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT 1)
     UNION ALL
     (SELECT measured_at, weight_kg, true FROM reading
-     WHERE reading.patient_id = asked.patient_id AND measured_at < since AND measured_at >= since - INTERVAL '14 days'
-       AND quarantine_reason = 'implausible_jump'
-     ORDER BY measured_at DESC LIMIT 1)
+     WHERE reading.patient_id = asked.patient_id
+       AND measured_at < since AND measured_at >= since - %(household)s::interval
+       AND quarantine_reason = ANY(%(reasons)s)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT %(remembered)s)
 ) AS known
 """
 WEIGHTS_ON_SCALES: LiteralString = """
@@ -49,17 +54,18 @@ LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
        AND measured_at BETWEEN since AND until
-       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+       AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(reasons)s)))
     UNION ALL
     (SELECT measured_at, weight_kg, false FROM reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
        AND measured_at < since AND quarantine_reason IS NULL
-     ORDER BY measured_at DESC LIMIT 1)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT 1)
     UNION ALL
     (SELECT measured_at, weight_kg, true FROM reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND patient_id IS NULL
-       AND measured_at < since AND measured_at >= since - INTERVAL '14 days' AND quarantine_reason = 'implausible_jump'
-     ORDER BY measured_at DESC LIMIT 1)
+       AND measured_at < since AND measured_at >= since - %(household)s::interval
+       AND quarantine_reason = ANY(%(reasons)s)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT %(remembered)s)
 ) AS known
 """
 
@@ -103,6 +109,7 @@ def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]
                 "patients": [person for person, _, _ in asked],
                 "since": [since for _, since, _ in asked],
                 "until": [until for _, _, until in asked],
+                **LOOKED_AT,
             },
         )
         return cursor.fetchall()
@@ -118,6 +125,7 @@ def _on_scales(conn: Connection, spans: dict[Person, tuple[datetime, datetime]])
                 "device_ids": [scale.device_id for scale, _, _ in asked],
                 "since": [since for _, since, _ in asked],
                 "until": [until for _, _, until in asked],
+                **LOOKED_AT,
             },
         )
         return cursor.fetchall()
