@@ -5,25 +5,27 @@ Each alert counts as closed at once by a person, so the same cause is raised aga
 has passed in between, is 1 kg worse, or is still there 72 h later.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
-import numpy as np
-
-from alerts import history
-from alerts.assessment import DETECTORS
+from alerts import history, trial
 from alerts.detectors import guideline_loss, silence
-from alerts.detectors.detector import TOLERANCE_KG, Detector, exceeds
+from alerts.detectors.detector import Detector
 from alerts.history import ZONE, Course, Event
-from alerts.policy import MERGE, WORSE_KG
+from alerts.registry import DETECTORS
+from alerts.trial import Operation, Tally
 from schemas.alert import Cause, Severity
 from schemas.plan import Plan
 from schemas.reading import HistoricReading
 
-MATCH = timedelta(days=30)
-"""An alert is true if a decompensation follows within 30 days: FAST (Abraham 2011), Gudmundsson 2016 (clinical.md)."""
+MATCH = trial.MATCH
+Progress = Callable[[Sequence[Course]], Iterable[Course]]
+
+
+def _silently(courses: Sequence[Course]) -> Iterable[Course]:
+    return courses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +57,53 @@ class BacktestResult:
     detector: str
     threshold: float
     budget: float | None
-    patients: int
-    patient_years: float
+    tallies: list[Tally] = field(repr=False)
+    """Of each patient."""
     readings: int
     until: datetime | None
     """The newest reading of all; silences that fall due later are listed, and not counted."""
-    doubted: int
-    events: int
+    doubts: dict[str, int]
+    """Of the weights left out, by reason."""
+    released: int
+    """Weights doubted at first, and used once the next one had confirmed them."""
+    duplicates: int = field(compare=False)
     events_elsewhere: int
     """Decompensations of patients without a reading: left out."""
-    found: int
-    lead_days: list[float]
-    true_alerts: int
-    false_alerts: int
     alerts: list[Alert] = field(repr=False)
     scores: list[Score] = field(repr=False)
+
+    @property
+    def patients(self) -> int:
+        return len(self.tallies)
+
+    @property
+    def patient_years(self) -> float:
+        return sum(one.years for one in self.tallies)
+
+    @property
+    def doubted(self) -> int:
+        """How many weights were left out."""
+        return sum(self.doubts.values())
+
+    @property
+    def events(self) -> int:
+        return sum(one.events for one in self.tallies)
+
+    @property
+    def lead_days(self) -> list[float]:
+        return [days for one in self.tallies for days in one.lead_days]
+
+    @property
+    def found(self) -> int:
+        return len(self.lead_days)
+
+    @property
+    def true_alerts(self) -> int:
+        return sum(one.true_alerts for one in self.tallies)
+
+    @property
+    def false_alerts(self) -> int:
+        return sum(one.false_alerts for one in self.tallies)
 
     @property
     def false_alerts_per_patient_year(self) -> float | None:
@@ -95,18 +129,104 @@ class BacktestResult:
         return self.true_alerts / alerts if self.events and alerts else None
 
 
-class BudgetError(Exception):
-    """There is no such budget; the message says why."""
+class Study:
+    """A history that is read once and judged by any detector at any threshold."""
 
+    def __init__(
+        self, readings: Iterable[HistoricReading], *, events: Sequence[Event] = (), plan: Plan | None = None
+    ) -> None:
+        self.plan = plan or Plan()
+        self.known = history.histories(readings, events=events)
+        self.courses = self.known.courses
+        present = {course.patient_id for course in self.courses}
+        decompensations = [event for event in events if event.kind == "decompensation"]
+        self.events_elsewhere = sum(event.patient_id not in present for event in decompensations)
+        self._scores: dict[str, list[list[float]]] = {}
 
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """A detector with one threshold on all courses: who was raised when, as (course, moment) indices."""
+    @property
+    def patient_years(self) -> float:
+        return sum(trial.years(course) for course in self.courses)
 
-    raised: list[tuple[int, int]]
-    true_alerts: int
-    false_alerts: int
-    lead_days: list[float]
+    def scores(self, detector: str, *, progress: Progress = _silently) -> list[list[float]]:
+        """Of each course; computed once.
+
+        Raises:
+            KeyError: no such detector.
+        """
+        if detector not in self._scores:
+            judge = DETECTORS[detector]
+            self._scores[detector] = [course.scores(judge, plan=self.plan) for course in progress(self.courses)]
+        return self._scores[detector]
+
+    def solve(self, detector: str, *, budget: float) -> float:
+        """The lowest threshold with at most so many false alerts per patient-year on this history.
+
+        Without decompensations: alerts. Expect somewhat more on the next history.
+
+        Raises:
+            KeyError: no such detector.
+            BudgetError: the budget is negative, or the history too short for a rate.
+        """
+        scores = self.scores(detector)
+        return trial.solve(self.courses, scores, detector=DETECTORS[detector], plan=self.plan, budget=budget)
+
+    def tallies(self, detector: str, *, threshold: float | None = None) -> tuple[float, list[Tally]]:
+        """The threshold (None: the plan's), and what it comes to for each patient."""
+        judge, plan = self._at(detector, threshold)
+        pairs = zip(self.courses, self.scores(detector), strict=True)
+        return judge.threshold(plan), [trial.tally(course, one, detector=judge, plan=plan) for course, one in pairs]
+
+    def curve(self, detector: str) -> Iterator[Operation]:
+        """What other thresholds would give, from high to low.
+
+        Raises:
+            BudgetError: the history is too short for a rate.
+        """
+        return trial.curve(self.courses, self.scores(detector), detector=DETECTORS[detector], plan=self.plan)
+
+    def result(self, detector: str, *, threshold: float | None = None, budget: float | None = None) -> BacktestResult:
+        """All there is to say of one detector; its threshold is the budget's, else the given one, else the plan's.
+
+        Raises:
+            KeyError: no such detector.
+            BudgetError: as `solve`.
+        """
+        if budget is not None:
+            threshold = self.solve(detector, budget=budget)
+        judge, plan = self._at(detector, threshold)
+        _, tallies = self.tallies(detector, threshold=threshold)
+        return BacktestResult(
+            detector=detector,
+            threshold=judge.threshold(plan),
+            budget=budget,
+            tallies=tallies,
+            readings=sum(len(course.moments) for course in self.courses),
+            until=max((course.moments[-1].at for course in self.courses), default=None),
+            doubts={doubt: number for doubt, number in sorted(self.known.doubts.items()) if number},
+            released=self.known.released,
+            duplicates=self.known.duplicates,
+            events_elsewhere=self.events_elsewhere,
+            alerts=sorted(self._alerts(judge, plan, tallies), key=lambda one: (one.at, one.patient_id, one.kind)),
+            scores=sorted(self._all_scores(detector), key=attrgetter("at", "patient_id")),
+        )
+
+    def _at(self, detector: str, threshold: float | None) -> tuple[Detector, Plan]:
+        judge = DETECTORS[detector]
+        plan = self.plan if threshold is None else trial.with_threshold(self.plan, judge, threshold)
+        return judge, plan
+
+    def _alerts(self, judge: Detector, plan: Plan, tallies: Sequence[Tally]) -> Iterator[Alert]:
+        scores = self.scores(judge.NAME)
+        for course, values, one in zip(self.courses, scores, tallies, strict=True):
+            for index in one.raised:
+                yield _alert(course, index, judge, plan, score=values[index])
+            yield from _losses(course, plan)
+            yield from _silences(course, plan)
+
+    def _all_scores(self, detector: str) -> Iterator[Score]:
+        for course, values in zip(self.courses, self.scores(detector), strict=True):
+            for moment, value in zip(course.moments, values, strict=True):
+                yield Score(patient_id=course.patient_id, at=moment.at, score=value)
 
 
 def run(
@@ -119,129 +239,11 @@ def run(
 ) -> BacktestResult:
     """Run one detector over a history, alongside weight loss and silence, which every patient has.
 
-    With `budget`, the lowest threshold with at most so many false alerts per patient-year on this same history (without
-    decompensations: alerts), so expect somewhat more on the next one.
-
     Raises:
         KeyError: no such detector.
         BudgetError: the budget is negative, or the history too short for a rate.
     """
-    judge, plan = DETECTORS[detector], plan or Plan()
-    courses = history.courses(readings, events=events)
-    scores = [course.scores(judge, plan=plan) for course in courses]
-    if budget is not None:
-        plan = _with_threshold(plan, judge, _solve(courses, scores, detector=judge, plan=plan, budget=budget))
-    trial = _try(courses, scores, detector=judge, plan=plan)
-    alerts = [
-        _alert(courses[number], moment, judge, plan, score=scores[number][moment]) for number, moment in trial.raised
-    ]
-    for course in courses:
-        alerts += _losses(course, plan)
-        alerts += _silences(course, plan)
-    known = {course.patient_id for course in courses}
-    decompensations = [event for event in events if event.kind == "decompensation"]
-    return BacktestResult(
-        detector=detector,
-        threshold=judge.threshold(plan),
-        budget=budget,
-        patients=len(courses),
-        patient_years=_patient_years(courses),
-        readings=sum(len(course.moments) for course in courses),
-        until=max((course.moments[-1].at for course in courses), default=None),
-        doubted=sum(course.doubted for course in courses),
-        events=sum(event.patient_id in known for event in decompensations),
-        events_elsewhere=sum(event.patient_id not in known for event in decompensations),
-        found=len(trial.lead_days),
-        lead_days=trial.lead_days,
-        true_alerts=trial.true_alerts,
-        false_alerts=trial.false_alerts,
-        alerts=sorted(alerts, key=lambda alert: (alert.at, alert.patient_id, alert.kind)),
-        scores=sorted(_scores(courses, scores), key=lambda score: (score.at, score.patient_id)),
-    )
-
-
-def _patient_years(courses: Sequence[Course]) -> float:
-    return sum((course.moments[-1].at - course.moments[0].at).total_seconds() for course in courses) / 86400 / 365.25
-
-
-def _scores(courses: Sequence[Course], scores: Sequence[Sequence[float]]) -> Iterator[Score]:
-    for course, values in zip(courses, scores, strict=True):
-        for moment, value in zip(course.moments, values, strict=True):
-            yield Score(patient_id=course.patient_id, at=moment.at, score=value)
-
-
-def _try(courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plan: Plan) -> Trial:
-    raised = [
-        (number, moment)
-        for number, course in enumerate(courses)
-        for moment in raises(course, scores[number], detector=detector, plan=plan)
-    ]
-    true, leads = 0, []
-    by_course: dict[int, list[datetime]] = defaultdict(list)
-    for number, moment in raised:
-        at = courses[number].moments[moment].at
-        by_course[number].append(at)
-        true += any(timedelta(0) <= event - at <= MATCH for event in courses[number].decompensations)
-    for number, course in enumerate(courses):
-        for event in course.decompensations:
-            before = [at for at in by_course[number] if timedelta(0) <= event - at <= MATCH]
-            leads += [(event - min(before)).total_seconds() / 86400] if before else []
-    return Trial(raised=raised, true_alerts=true, false_alerts=len(raised) - true, lead_days=leads)
-
-
-def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
-    """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once."""
-    threshold = detector.threshold(plan)
-    down = -1 if detector is guideline_loss else 1
-    last: int | None = None
-    limit_kg: float | None = None
-    passed = True
-    for index, (moment, score) in enumerate(zip(course.moments, scores, strict=True)):
-        if not exceeds(score, threshold):
-            passed = passed or limit_kg is None or down * moment.weight_kg <= down * limit_kg
-            continue
-        if last is not None and not passed:
-            worse = down * (moment.weight_kg - course.moments[last].weight_kg) >= WORSE_KG
-            if not worse and moment.at - course.moments[last].at < MERGE:
-                continue
-        yield index
-        last, passed = index, False
-        limit_kg = course.would_not_fire_at_kg(index, detector, plan=plan)
-
-
-def _solve(
-    courses: Sequence[Course],
-    scores: Sequence[Sequence[float]],
-    *,
-    detector: Detector,
-    plan: Plan,
-    budget: float,
-) -> float:
-    """Binary search over the scores that occurred; then upward, since merging makes counts not quite monotonic."""
-    years = _patient_years(courses)
-    if budget < 0:
-        raise BudgetError("the budget must be 0 or more false alerts per patient-year")
-    if not years:
-        raise BudgetError("the history spans no time: a budget per patient-year needs at least two days of readings")
-
-    def keeps(threshold: float) -> bool:
-        tried = _try(courses, scores, detector=detector, plan=_with_threshold(plan, detector, threshold))
-        return tried.false_alerts <= budget * years
-
-    every = np.unique(np.concatenate([np.asarray(values) for values in scores]))
-    candidates = [0.0, *(float(score) for score in every if score > TOLERANCE_KG)]
-    low, high = 0, len(candidates) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(candidates[middle]) else (middle + 1, high)
-    while low < len(candidates) - 1 and not keeps(candidates[low]):
-        low += 1
-    return candidates[low]
-
-
-def _with_threshold(plan: Plan, detector: Detector, threshold: float) -> Plan:
-    """Beyond the bounds that hold for a patient's plan, if need be: this is a study, nobody is watched by it."""
-    return plan.model_copy(update={detector.THRESHOLD: threshold})
+    return Study(readings, events=events, plan=plan).result(detector, budget=budget)
 
 
 def _alert(course: Course, index: int, detector: Detector, plan: Plan, *, score: float) -> Alert:
@@ -260,7 +262,7 @@ def _alert(course: Course, index: int, detector: Detector, plan: Plan, *, score:
 
 def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
     scores = course.scores(guideline_loss, plan=plan)
-    for index in raises(course, scores, detector=guideline_loss, plan=plan):
+    for index in trial.raises(course, scores, detector=guideline_loss, plan=plan):
         yield Alert(
             patient_id=course.patient_id,
             at=course.moments[index].at,
@@ -278,7 +280,10 @@ def _silences(course: Course, plan: Plan) -> Iterator[Alert]:
     A pause moves the alert to as long after the pause as it would have been after the last weight.
     """
     instants = [moment.at for moment in course.moments]
+    never = timedelta(days=plan.silence_days, hours=-2)  # after so little, no zone's clocks can make it due
     for last, following in zip(instants, [*instants[1:], None], strict=True):
+        if following is not None and following - last < never:
+            continue
         due = silence.due_at(last, zone=ZONE, plan=plan)
         for pause in course.pauses:
             if pause.until and pause.at < due and pause.until > last:

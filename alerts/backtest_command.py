@@ -1,24 +1,38 @@
-"""What does `vigie backtest` do with its files? Reads READINGS and EVENTS, runs, writes ALERTS and SCORES, reports."""
+"""What does `vigie backtest` do with its files? Reads READINGS and EVENTS, runs, writes what was asked for, reports."""
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
-from alerts import backtest_report, event_csv
-from alerts.assessment import DETECTORS
-from alerts.backtest import BacktestResult, run
+from alerts import backtest_report, comparison, event_csv, operating_curve, registry
+from alerts.backtest import BacktestResult, Study
+from alerts.choice import BadSettingError, setting
+from alerts.comparison import Changed
+from alerts.operating_curve import Curve
+from alerts.registry import DETECTORS, UnknownDetectorError
+from alerts.trial import Operation
 from schemas import history_csv
+from schemas.history_csv import BadCsvError
+from schemas.reading import HistoricReading
 
 ALERT_COLUMNS = ("patient_id", "at", "kind", "severity", "detector", "score", "reason")
 SCORE_COLUMNS = ("patient_id", "at", "score")
+MOST_A_DAY = 300
+"""Weights of one patient: a person at home weighs a few times a day, and a sensor that never stops is no person."""
+
+__all__ = ["BadSettingError", "BadUsageError", "UnknownDetectorError", "backtest"]
 
 
-class UnknownDetectorError(Exception):
-    """Wrong usage: the message names the detectors there are."""
+class BadUsageError(Exception):
+    """An option cannot be what it is; one line."""
 
 
 def backtest(  # noqa: PLR0913 one parameter for each option of the command
@@ -27,37 +41,111 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     events_path: Path | None = None,
     detector: str | None = None,
     budget: float | None = None,
+    compare: str | None = None,
     alerts_out: Path | None = None,
     scores_out: Path | None = None,
+    plot_out: Path | None = None,
     as_json: bool = False,
     echo: Callable[[str], None] = print,
 ) -> BacktestResult:
     """Run the back-test; the report goes to `echo` (JSON) or the terminal (table), the progress to stderr.
 
+    `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD.
+
     Raises:
-        UnknownDetectorError: exit 2.
+        UnknownDetectorError, BadSettingError, BadUsageError: exit 2.
         schemas.history_csv.BadCsvError: a file is not as interface.md says; one line.
-        alerts.backtest.BudgetError: the budget is negative or cannot be computed; one line.
+        alerts.trial.BudgetError: the budget is negative or cannot be computed; one line.
         OSError: a file cannot be read or written.
     """
     name = detector or next(iter(DETECTORS))
-    if name not in DETECTORS:
-        raise UnknownDetectorError(f"no detector {name!r}; there are: {', '.join(DETECTORS)}")
+    registry.named(name)
+    other = setting(compare) if compare else None
+    if plot_out and plot_out.suffix.lower() != ".svg":
+        raise BadUsageError("the plot is drawn as SVG: give it a name that ends in .svg")
     events = list(event_csv.read_events(events_path)) if events_path else []
-    errors = Console(stderr=True)
-    readings = list(
-        track(history_csv.read_readings(readings_path), "Reading", console=errors, disable=not errors.is_terminal)
-    )
-    result = run(readings, events=events, detector=name, budget=budget)
+    if plot_out and not any(event.kind == "decompensation" for event in events):
+        raise BadUsageError("a plot of sensitivity needs --events with decompensations")
+    study = Study(_shown(_believable(readings_path), "Reading"), events=events)
+    for judged in dict.fromkeys([name, *([other.detector] if other else [])]):
+        study.scores(judged, progress=lambda courses: _shown(courses, "Scoring"))
+    result = study.result(name, budget=budget)
+    changes = None
+    if other:
+        second = study.result(other.detector, threshold=other.threshold)
+        changes = (second, comparison.changed(result, second))
     if alerts_out:
         _write(alerts_out, ALERT_COLUMNS, result.alerts)
     if scores_out:
         _write(scores_out, SCORE_COLUMNS, result.scores)
+    if plot_out:
+        results = [result, *([changes[0]] if changes else [])]
+        plot_out.write_text(operating_curve.draw(_curves(study, results), title=_title(study)), encoding="utf-8")
     if as_json:
-        echo(json.dumps(backtest_report.as_json(result), allow_nan=False))
+        echo(json.dumps(backtest_report.as_json(result) | _compared_json(changes), allow_nan=False))
     else:
-        Console().print(backtest_report.as_table(result))
+        _print(result, changes)
     return result
+
+
+def _believable(path: Path) -> Iterator[HistoricReading]:
+    """The readings, unless one patient has more a day than any home gives: then the first one too many is named."""
+    counts: Counter[tuple[str, date]] = Counter()
+    for row, reading in enumerate(history_csv.read_readings(path), start=2):
+        day = reading.measured_at.astimezone(UTC).date()
+        counts[reading.patient_id, day] += 1
+        if counts[reading.patient_id, day] > MOST_A_DAY:
+            raise BadCsvError(
+                f"{path.name}, row {row}, column measured_at: patient {reading.patient_id} has more than {MOST_A_DAY} "
+                f"weights on {day}; keep a few a day, such as the first of each morning"
+            )
+        yield reading
+
+
+def _shown(things: Iterable[Any], verb: str) -> Iterable[Any]:
+    errors = Console(stderr=True)
+    return track(things, verb, console=errors, disable=not errors.is_terminal)
+
+
+def _curves(study: Study, results: Sequence[BacktestResult]) -> list[Curve]:
+    curves = []
+    for one in results:
+        rate = one.false_alerts_per_patient_year
+        chosen = Operation(
+            threshold=one.threshold, sensitivity=one.sensitivity or 0.0, false_alerts_per_patient_year=rate or 0.0
+        )
+        curves.append(Curve(name=one.detector, operations=list(study.curve(one.detector)), chosen=chosen))
+    return curves
+
+
+def _title(study: Study) -> str:
+    events = sum(len(course.decompensations) for course in study.courses)
+    return f"{len(study.courses)} patients, {study.patient_years:.0f} patient-years, {events} decompensations"
+
+
+def _print(result: BacktestResult, changes: tuple[BacktestResult, list[Changed]] | None) -> None:
+    console = Console()
+    console.print(backtest_report.as_table(result))
+    if changes is None:
+        return
+    second, patients = changes
+    console.print(backtest_report.as_table(second))
+    table = Table("patient", "vanish", "appear", "events lost", "events won", title="Whose alerts change")
+    for one in patients:
+        days = [", ".join(at.date().isoformat() for at in instants) for instants in (one.vanish, one.appear)]
+        table.add_row(one.patient_id, *days, str(one.lost_events), str(one.won_events))
+    console.print(table if patients else "The alerts of no patient change.")
+
+
+def _compared_json(changes: tuple[BacktestResult, list[Changed]] | None) -> dict[str, Any]:
+    if changes is None:
+        return {}
+    second, patients = changes
+    changed = [
+        vars(one) | {"vanish": [at.isoformat() for at in one.vanish], "appear": [at.isoformat() for at in one.appear]}
+        for one in patients
+    ]
+    return {"compared_with": backtest_report.as_json(second), "patients_changed": changed}
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[object]) -> None:

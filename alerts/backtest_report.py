@@ -4,20 +4,14 @@ from statistics import median
 from typing import Any
 
 from rich.table import Table
-from scipy.stats import binomtest
 
-from alerts.backtest import MATCH, BacktestResult
+from alerts import intervals
+from alerts.backtest import BacktestResult
+from alerts.intervals import Interval
+from alerts.trial import MATCH
 from schemas.alert import Cause
 
 OTHER_KINDS: tuple[Cause, ...] = ("weight_loss", "no_transmission")
-
-
-def interval(found: int, events: int) -> tuple[float, float] | None:
-    """The 95 % Wilson interval of a share; None without events."""
-    if not events:
-        return None
-    bounds = binomtest(found, events).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(bounds.low), float(bounds.high)
 
 
 def as_json(result: BacktestResult) -> dict[str, Any]:
@@ -30,19 +24,25 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
         "patients": result.patients,
         "patient_years": round(result.patient_years, 4),
         "readings": result.readings,
+        "duplicates": result.duplicates,
         "doubted": result.doubted,
+        "doubted_reasons": result.doubts,
+        "doubted_at_first": result.released,
         "match_days": MATCH.days,
         "events": result.events,
         "events_of_patients_without_readings": result.events_elsewhere,
         "events_found": result.found if result.events else None,
         "sensitivity": _rounded(result.sensitivity),
-        "sensitivity_95": [_rounded(bound) for bound in interval(result.found, result.events) or (None, None)],
+        "sensitivity_95": _bounds(intervals.wilson(result.found, result.events)),
         "alerts": result.true_alerts + result.false_alerts,
         "alerts_per_patient_year": _rate(result, result.true_alerts + result.false_alerts),
         "false_alerts": result.false_alerts if result.events else None,
         "false_alerts_per_patient_year": _rounded(result.false_alerts_per_patient_year) if result.events else None,
+        "false_alerts_per_patient_year_95": _bounds(false_rate(result) if result.events else None),
         "ppv": _rounded(result.ppv),
+        "ppv_95": _bounds(ppv(result)),
         "median_lead_days": _rounded(median(result.lead_days)) if result.lead_days else None,
+        "median_lead_days_95": _bounds(intervals.of_median(result.lead_days)),
         "weight_loss_alerts": result.count("weight_loss"),
         "no_transmission_alerts": result.count("no_transmission"),
     }
@@ -53,17 +53,18 @@ def as_table(result: BacktestResult) -> Table:
     table = Table(title=f"Back-test: {result.detector}, threshold {result.threshold:.3f} kg", show_header=False)
     alerts = result.true_alerts + result.false_alerts
     table.add_row("patients", f"{result.patients} ({result.patient_years:.1f} patient-years)")
-    table.add_row("readings", f"{result.readings} accepted, {result.doubted} implausible and left out")
+    table.add_row("readings", _readings(result))
     if result.events:
-        low, high = interval(result.found, result.events) or (0.0, 0.0)
         share = f"{result.found} of {result.events} = {result.found / result.events:.0%}"
+        sure = _between(intervals.wilson(result.found, result.events), "{:.0%}")
+        table.add_row("events found", f"{share}{sure}, alert at most {MATCH.days} days before")
+        rate = f"{_per_year(result, result.false_alerts)}{_between(false_rate(result), '{:.2f}')}"
+        table.add_row("false alerts", f"{rate}; {result.false_alerts} of {alerts} alerts")
         table.add_row(
-            "events found", f"{share} (95 %: {low:.0%} to {high:.0%}), alert at most {MATCH.days} days before"
+            "PPV", "no alerts" if result.ppv is None else f"{result.ppv:.1%}{_between(ppv(result), '{:.1%}')}"
         )
-        table.add_row("false alerts", f"{_per_year(result, result.false_alerts)} ({result.false_alerts} of {alerts})")
-        table.add_row("PPV", "no alerts" if result.ppv is None else f"{result.ppv:.1%}")
         lead = f"{median(result.lead_days):.1f} days (median)" if result.lead_days else "no event found"
-        table.add_row("lead", lead)
+        table.add_row("lead", f"{lead}{_between(intervals.of_median(result.lead_days), '{:.1f}')}")
     else:
         table.add_row("alerts", f"{_per_year(result, alerts)} ({alerts})")
         table.add_row("events found", "unknown: no decompensation in EVENTS, so no alert can be called true or false")
@@ -75,6 +76,37 @@ def as_table(result: BacktestResult) -> Table:
     return table
 
 
+def false_rate(result: BacktestResult) -> Interval | None:
+    """The 95 % interval of the false alerts per patient-year."""
+    return intervals.of_ratio([one.false_alerts for one in result.tallies], [one.years for one in result.tallies])
+
+
+def ppv(result: BacktestResult) -> Interval | None:
+    """The 95 % interval of the share of true alerts; None without events."""
+    if not result.events:
+        return None
+    return intervals.of_ratio([one.true_alerts for one in result.tallies], [len(one.raised) for one in result.tallies])
+
+
+def _readings(result: BacktestResult) -> str:
+    parts = [f"{result.readings} accepted"]
+    if result.duplicates:
+        parts.append(f"{result.duplicates} there twice and counted once")
+    if result.released:
+        parts.append(f"{result.released} doubted until the next one agreed")
+    reasons = ", ".join(f"{number} {doubt}" for doubt, number in result.doubts.items())
+    parts.append(f"{result.doubted} implausible and left out{f' ({reasons})' if reasons else ''}")
+    return "; ".join(parts)
+
+
+def _between(interval: Interval | None, form: str) -> str:
+    return f" (95 %: {form.format(interval[0])} to {form.format(interval[1])})" if interval else ""
+
+
+def _bounds(interval: Interval | None) -> list[float | None]:
+    return [_rounded(bound) for bound in interval or (None, None)]
+
+
 def notes(result: BacktestResult) -> list[str]:
     """What a reader of the figures must know."""
     said = []
@@ -82,6 +114,8 @@ def notes(result: BacktestResult) -> list[str]:
         said.append(f"a budget of {result.budget:g} can be met on this history only by never alerting")
     elif result.budget is not None:
         said.append("the threshold was fitted to this same history: expect more false alerts on the next one")
+    if result.doubts.get("other_person", 0) > result.readings / 20:
+        said.append("more than 1 weight in 20 is another person's: are there two people under one id?")
     if result.events_elsewhere:
         said.append(f"{result.events_elsewhere} decompensations of patients without a reading were left out")
     return said

@@ -1,16 +1,21 @@
 """What was known of each patient at each reading of a history? Courses that a back-test can score again and again."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from alerts import baseline
+import numpy as np
+
+from alerts import anchors, baseline
 from alerts.assessment import HISTORY, Day, Facts
 from alerts.baseline import DailyWeight, Weight
-from alerts.detectors.detector import Detector
+from alerts.detectors.detector import Days, Detector, Kilograms
 from schemas import plausibility
 from schemas.plan import Plan
 from schemas.plausibility import Weighed
@@ -18,9 +23,6 @@ from schemas.reading import HistoricReading
 
 ZONE = ZoneInfo("Europe/Paris")
 """A READINGS file names no zones; this is the default of a patient."""
-REMEMBERED = 8
-"""How many accepted and doubted weights the plausibility rule is shown; it looks at the latest of each."""
-
 EventKind = Literal["decompensation", "dry_weight", "pause"]
 
 
@@ -35,88 +37,179 @@ class Event:
     weight_kg: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
-    """An accepted reading, with the number of its day and that day's weight as known then."""
+    """An accepted reading, with the number of its day and that day's weight (kg) as known then."""
 
     at: datetime
     number: int
     today: DailyWeight
+    weight_kg: float
 
-    @property
-    def weight_kg(self) -> float:
-        return self.today.weight_kg
+
+@dataclass(frozen=True, kw_only=True)
+class Sifted:
+    """One patient's weights: the plausible ones, and the doubted ones that a later one confirmed (`released`)."""
+
+    patient_id: str
+    weights: list[Weight] = field(default_factory=list)
+    released: set[tuple[datetime, float]] = field(default_factory=set)
+    """Those that are known only once the accepted weight after them is."""
+    doubts: Counter[str] = field(default_factory=Counter)
+    devices: list[tuple[datetime, str]] = field(default_factory=list)
+    """From when on which scale was used."""
 
 
 class Course:
     """One patient's history."""
 
-    def __init__(self, *, patient_id: str, weights: Sequence[Weight], doubted: int, events: Sequence[Event]) -> None:
-        self.patient_id = patient_id
-        self.doubted = doubted
+    def __init__(self, sifted: Sifted, *, events: Sequence[Event]) -> None:
+        self.patient_id = sifted.patient_id
+        self.doubts = sifted.doubts
         self.daily: list[DailyWeight] = []
         self.moments: list[Moment] = []
-        for weight, today in baseline.as_they_come(weights, zone=ZONE):
+        weights_kg: list[float] = []
+        for weight, today in baseline.as_they_come(sifted.weights, zone=ZONE):
             if not self.daily or self.daily[-1].day != today.day:
                 self.daily.append(today)
+                weights_kg.append(0.0)
             self.daily[-1] = today
-            self.moments.append(Moment(at=weight.measured_at, number=len(self.daily) - 1, today=today))
+            weights_kg[-1] = today.weight_kg
+            if not sifted.released or (weight.measured_at, weight.weight_kg) not in sifted.released:
+                self.moments.append(Moment(weight.measured_at, len(self.daily) - 1, today, weights_kg[-1]))
+        self.days: Days = np.array([day.day for day in self.daily], dtype=np.int64)
+        self.kg: Kilograms = np.array(weights_kg, dtype=np.float64)
+        self.moments_kg: Kilograms = np.array([moment.weight_kg for moment in self.moments], dtype=np.float64)
         self.decompensations = sorted(event.at for event in events if event.kind == "decompensation")
         self.pauses = sorted((event for event in events if event.kind == "pause"), key=lambda event: event.at)
         self._dry = sorted((event for event in events if event.kind == "dry_weight"), key=lambda event: event.at)
+        self.anchors = anchors.anchors(
+            zone=ZONE,
+            dry_weights=(event.at for event in self._dry),
+            devices=sifted.devices,
+            pauses=((event.at, event.until) for event in self.pauses if event.until),
+        )
+        self._ordinals: Days = np.array([day.toordinal() for day in self.anchors], dtype=np.int64)
 
     def scores(self, detector: Detector, *, plan: Plan) -> list[float]:
         """The score at each moment, from what was known then."""
-        final = detector.scores(*baseline.arrays(self.daily), plan=plan).tolist()
+        if not len(self.days):
+            return []
+        final = detector.scores(self.days, self.kg, plan=plan, anchors=self._ordinals).tolist()
+        kg = self.kg.tolist()
         return [
             final[moment.number]
-            if moment.weight_kg == self.daily[moment.number].weight_kg
-            else float(detector.scores(*baseline.arrays(self._known(index)), plan=plan)[-1])
-            for index, moment in enumerate(self.moments)
+            if moment.weight_kg == kg[moment.number]
+            else float(detector.scores(*self._then(moment, 0), plan=plan, anchors=self._ordinals)[-1])
+            for moment in self.moments
         ]
 
     def would_not_fire_at_kg(self, index: int, detector: Detector, *, plan: Plan) -> float | None:
         """The weight at or below which `detector` would not have fired at this moment."""
-        return detector.would_not_fire_at_kg(*baseline.arrays(self._known(index)), plan=plan)
+        moment = self.moments[index]
+        known = self._then(moment, self._first_known(moment))
+        return detector.would_not_fire_at_kg(*known, plan=plan, anchors=self._ordinals)
 
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""
-        at = self.moments[index].at
-        dry = [event.weight_kg for event in self._dry if event.at <= at]
-        facts = Facts(plan=plan, zone=ZONE, enrolled_at=self.moments[0].at, dry_kg=dry[-1] if dry else None)
-        return Day(facts=facts, daily=self._known(index))
-
-    def _known(self, index: int) -> list[DailyWeight]:
-        """The daily weights up to a moment, as far back as the worker reads them."""
         moment = self.moments[index]
-        start = moment.number
-        while start and moment.at - self.daily[start - 1].measured_at < HISTORY:
-            start -= 1
-        return [*self.daily[start : moment.number], moment.today]
+        dry = [event.weight_kg for event in self._dry if event.at <= moment.at]
+        facts = Facts(
+            plan=plan,
+            zone=ZONE,
+            enrolled_at=self.moments[0].at,
+            dry_kg=dry[-1] if dry else None,
+            anchors=[day for day in self.anchors if day.toordinal() <= moment.today.day],
+        )
+        first = self._first_known(moment)
+        daily = [*self.daily[first : moment.number], moment.today]
+        return Day(facts=facts, daily=daily, arrays=self._then(moment, first))
+
+    def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms]:
+        """The days from number `first` on, and their weights, as known at a moment."""
+        kg = self.kg[first : moment.number + 1].copy()
+        kg[-1] = moment.weight_kg
+        return self.days[first : moment.number + 1], kg
+
+    def _first_known(self, moment: Moment) -> int:
+        """The number of the oldest day that the worker would have read at a moment."""
+        since = moment.at - HISTORY
+        return bisect_right(self.daily, since, hi=moment.number, key=lambda day: day.measured_at)
 
 
-def courses(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -> list[Course]:
-    """One course for each patient with an accepted reading, in the order of their pseudonyms."""
+@dataclass(frozen=True, kw_only=True)
+class Histories:
+    """All courses, in the order of the pseudonyms, and what was left out."""
+
+    courses: list[Course]
+    duplicates: int
+    doubts: Counter[str]
+    """Of the weights left out, by reason."""
+    released: int
+    """Doubted at first, confirmed by the next accepted weight."""
+
+
+def histories(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -> Histories:
+    """One course for each patient with an accepted reading. Order does not matter; what is there twice counts once."""
     of_patient: dict[str, list[Event]] = {}
     for event in events:
         of_patient.setdefault(event.patient_id, []).append(event)
-    ordered = sorted({(reading.patient_id, reading.measured_at, float(reading.weight_kg)) for reading in readings})
-    return [
-        Course(patient_id=patient_id, weights=weights, doubted=doubted, events=of_patient.get(patient_id, []))
-        for patient_id, weights, doubted in _sifted(ordered)
-        if weights
-    ]
+    rows = [(one.patient_id, one.measured_at, float(one.weight_kg), one.device_id or "") for one in readings]
+    rows.sort()
+    sifted = [_sift(patient_id, group) for patient_id, group in groupby(rows, key=itemgetter(0))]
+    known = sum(len(one.weights) + one.doubts.total() for one in sifted)
+    return Histories(
+        courses=[
+            Course(one, events=of_patient.get(one.patient_id, []))
+            for one in sifted
+            if len(one.weights) > len(one.released)
+        ],
+        duplicates=len(rows) - known,
+        doubts=sum((one.doubts for one in sifted), Counter()),
+        released=sum(len(one.released) for one in sifted),
+    )
 
 
-def _sifted(ordered: list[tuple[str, datetime, float]]) -> Iterator[tuple[str, list[Weight], int]]:
-    """Each patient's plausible weights, and how many were doubted."""
-    for patient_id, group in groupby(ordered, key=lambda row: row[0]):
-        accepted: list[Weighed] = []
-        doubted: list[Weighed] = []
-        for _, measured_at, weight_kg in group:
-            before = accepted[-REMEMBERED:] + doubted[-REMEMBERED:]
-            waits = plausibility.doubt(weight_kg, measured_at, before=before) is not None
-            weighed = Weighed(measured_at=measured_at, weight_kg=weight_kg, doubted=waits)
-            (doubted if waits else accepted).append(weighed)
-        weights = [Weight(measured_at=weighed.measured_at, weight_kg=weighed.weight_kg) for weighed in accepted]
-        yield patient_id, weights, len(doubted)
+def courses(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -> list[Course]:
+    """The courses alone."""
+    return histories(readings, events=events).courses
+
+
+def _sift(patient_id: str, rows: Iterable[tuple[str, datetime, float, str]]) -> Sifted:
+    """Judge one patient's weights, which are sorted, as ingest does: after those measured before each."""
+    sifted = Sifted(patient_id=patient_id)
+    previous: tuple[datetime, float] | None = None
+    last: Weighed | None = None  # accepted, and measured before the instant at hand
+    same_instant: list[Weighed] = []
+    doubted: list[Weighed] = []
+    waiting: list[tuple[Weighed, str]] = []
+    for _, measured_at, weight_kg, device_id in rows:
+        if previous == (measured_at, weight_kg):
+            continue
+        if previous and previous[0] != measured_at and same_instant:
+            last, same_instant = same_instant[-1], []
+        previous = (measured_at, weight_kg)
+        known = [one for one in doubted if one.measured_at < measured_at] if doubted else doubted
+        doubt = plausibility.doubt_in_order(weight_kg, measured_at, last=last, doubted=known)
+        weighed = Weighed(measured_at=measured_at, weight_kg=weight_kg, doubted=doubt is not None)
+        if doubt is None:
+            _accept(sifted, weighed, waiting=waiting, device_id=device_id)
+            same_instant.append(weighed)
+            waiting = []
+        else:
+            sifted.doubts[doubt] += 1
+            doubted = [*doubted[-2 * plausibility.REMEMBERED :], weighed]
+            waiting.append((weighed, doubt))
+    return sifted
+
+
+def _accept(sifted: Sifted, weighed: Weighed, *, waiting: Iterable[tuple[Weighed, str]], device_id: str) -> None:
+    """Take a weight, and with it the doubted ones since the last that it confirms."""
+    for one, doubt in waiting:
+        if plausibility.confirms(weighed, one):
+            sifted.weights.append(Weight(measured_at=one.measured_at, weight_kg=one.weight_kg))
+            sifted.released.add((one.measured_at, one.weight_kg))
+            sifted.doubts[doubt] -= 1
+    sifted.weights.append(Weight(measured_at=weighed.measured_at, weight_kg=weighed.weight_kg))
+    if device_id and (not sifted.devices or sifted.devices[-1][1] != device_id):
+        sifted.devices.append((weighed.measured_at, device_id))

@@ -60,6 +60,21 @@ def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
     }
 
 
+def risk(
+    score: float, *, threshold: float, above_kg: float | None, limit_kg: float | None, context: Context
+) -> Sentence:
+    """Any other detector: its score, the distance from the usual weight, and the weight that would have been fine."""
+    tail = context.sentence()
+    fr, en = f"risque {_fr(score)} (seuil {_fr(threshold)})", f"risk {score:.1f} (threshold {threshold:.1f})"
+    if above_kg is not None:
+        fr += f" ; {_said(above_kg)['fr']} par rapport au poids habituel"
+        en += f"; {_said(above_kg)['en']} against the usual weight"
+    if limit_kg is not None:
+        fr += f" ; pas d'alerte à {_fr(limit_kg)} kg ou moins"
+        en += f"; no alert at or below {limit_kg:.1f} kg"
+    return {"fr": fr + tail["fr"], "en": en + tail["en"]}
+
+
 def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: float, context: Context) -> Sentence:
     """Cardi'Auvergne: how far above the dry weight, or the baseline."""
     said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
@@ -130,9 +145,9 @@ def _fr(kg: float) -> str:
     return f"{kg:.1f}".replace(".", ",")
 
 
-def _said(kg: float, *, threshold_kg: float) -> Sentence:
+def _said(kg: float, *, threshold_kg: float | None = None) -> Sentence:
     """Signed, to 100 g; or to 10 g where that would look like the threshold itself: +5.04 kg against 5.0."""
-    digits = 2 if f"{abs(kg):.1f}" == f"{threshold_kg:.1f}" else 1
+    digits = 2 if threshold_kg is not None and f"{abs(kg):.1f}" == f"{threshold_kg:.1f}" else 1
     said = f"{kg:+.{digits}f} kg".replace("-", "−")
     return {"fr": said.replace(".", ","), "en": said}
 

@@ -9,12 +9,16 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from alerts import anchors
 from alerts.assessment import HISTORY, Assessment, Doubted, Facts
 from alerts.baseline import Weight
+from alerts.choice import Choice
 from alerts.policy import Action, Episode
+from schemas import plausibility
 from schemas.alert import Cause, Evidence, Severity
 from schemas.database import Connection
 from schemas.plan import Plan
+from schemas.plausibility import CONFIRMABLE, Weighed
 
 FUTURE = timedelta(hours=1)
 """A weight dated further ahead is not used: a scale set to 2030 must not silence the no-transmission alert."""
@@ -42,13 +46,16 @@ SELECT patient_id, time_zone, enrolled_at,
        (SELECT weight_kg::float8 FROM dry_weight
         WHERE dry_weight.patient_id = patient.patient_id AND valid_from <= %(now)s
         ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1) AS dry_kg,
+       (SELECT coalesce(array_agg(valid_from), '{}') FROM dry_weight
+        WHERE dry_weight.patient_id = patient.patient_id AND valid_from <= %(now)s) AS dry_set_at,
        (SELECT max(measured_at) FROM standing_reading AS reading
         WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL
           AND measured_at <= %(until)s) AS last_weight_at
 FROM patient WHERE patient_id = ANY(%(patient_ids)s)
 """
 READINGS: LiteralString = """
-SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason
+SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
+       nullif(device_id, reading.patient_id) AS device_id
 FROM unnest(%(patient_ids)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, since)
 JOIN standing_reading AS reading ON reading.patient_id = wanted.patient_id
             AND reading.measured_at > wanted.since AND reading.measured_at <= %(until)s
@@ -70,8 +77,8 @@ FROM episode WHERE patient_id = ANY(%(patient_ids)s)
 ORDER BY patient_id, cause, episode_id DESC
 """
 RECORD_ASSESSMENT: LiteralString = """
-INSERT INTO assessment (patient_id, at, assessed_at, detector, version, score, threshold)
-VALUES (%(patient_id)s, %(at)s, %(assessed_at)s, %(detector)s, %(version)s, %(score)s, %(threshold)s)
+INSERT INTO assessment (patient_id, at, assessed_at, detector, version, score, threshold, shadow)
+VALUES (%(patient_id)s, %(at)s, %(assessed_at)s, %(detector)s, %(version)s, %(score)s, %(threshold)s, %(shadow)s)
 """
 OPEN_EPISODE: LiteralString = """
 INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
@@ -126,6 +133,7 @@ class PatientRow:
     enrolled_at: datetime
     plan: dict[str, Any] | None
     dry_kg: float | None
+    dry_set_at: list[datetime]
     last_weight_at: datetime | None
 
 
@@ -136,6 +144,8 @@ class ReadingRow:
     weight_kg: float
     recorded_at: datetime
     quarantine_reason: str | None
+    device_id: str | None
+    """Null where none was named: an import calls it like the patient."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +165,40 @@ class EpisodeRow:
 Row = TypeVar("Row", ReadingRow, EpisodeRow)
 
 
+def sift(readings: Iterable[ReadingRow]) -> tuple[list[Weight], list[Doubted]]:
+    """The weights that detectors use, and those they ignore.
+
+    A doubted weight is used once the next accepted one has confirmed it; its row stays as it is.
+    """
+    used: list[Weight] = []
+    ignored: list[Doubted] = []
+    waiting: list[ReadingRow] = []
+    for row in sorted(readings, key=lambda row: (row.measured_at, row.weight_kg)):
+        if row.quarantine_reason is not None:
+            waiting.append(row)
+            continue
+        for one in waiting:
+            if one.quarantine_reason in CONFIRMABLE and plausibility.confirms(_weighed(row), _weighed(one)):
+                used.append(_weight(one))
+            else:
+                ignored.append(_doubted(one))
+        used.append(_weight(row))
+        waiting = []
+    return used, [*ignored, *(_doubted(one) for one in waiting)]
+
+
+def _weighed(row: ReadingRow) -> Weighed:
+    return Weighed(measured_at=row.measured_at, weight_kg=row.weight_kg)
+
+
+def _weight(row: ReadingRow) -> Weight:
+    return Weight(measured_at=row.measured_at, weight_kg=row.weight_kg, recorded_at=row.recorded_at)
+
+
+def _doubted(row: ReadingRow) -> Doubted:
+    return Doubted(measured_at=row.measured_at, weight_kg=row.weight_kg, reason=row.quarantine_reason or "")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """All that is stored about one claimed patient."""
@@ -163,27 +207,31 @@ class Record:
     readings: Sequence[ReadingRow]
     episodes: Sequence[EpisodeRow]
 
-    def facts(self) -> Facts:
+    def facts(self, choice: Choice) -> Facts:
         """As the detectors take it.
 
         Raises:
             ValueError: a stored plan or zone is not one.
         """
-        accepted = [row for row in self.readings if row.quarantine_reason is None]
+        zone = ZoneInfo(self.patient.time_zone)
+        used, doubted = sift(self.readings)
         return Facts(
-            plan=Plan.model_validate(self.patient.plan or {}),
-            zone=ZoneInfo(self.patient.time_zone),
+            plan=choice.on(Plan.model_validate(self.patient.plan or {})),
+            zone=zone,
             enrolled_at=self.patient.enrolled_at,
+            choice=choice,
             dry_kg=self.patient.dry_kg,
-            weights=[
-                Weight(measured_at=row.measured_at, weight_kg=row.weight_kg, recorded_at=row.recorded_at)
-                for row in accepted
-            ],
-            doubted=[
-                Doubted(measured_at=row.measured_at, weight_kg=row.weight_kg, reason=row.quarantine_reason)
-                for row in self.readings
-                if row.quarantine_reason is not None
-            ],
+            weights=used,
+            doubted=doubted,
+            anchors=anchors.anchors(
+                zone=zone,
+                dry_weights=self.patient.dry_set_at,
+                devices=sorted(
+                    (row.measured_at, row.device_id)
+                    for row in self.readings
+                    if row.device_id and row.quarantine_reason is None
+                ),
+            ),
             last_weight_at=self.patient.last_weight_at,
         )
 
@@ -270,6 +318,7 @@ def record_assessments(conn: Connection, assessments: dict[str, Assessment], *, 
                     "version": verdict.version,
                     "score": verdict.score,
                     "threshold": verdict.threshold,
+                    "shadow": verdict.shadow,
                 }
                 for patient_id, assessment in assessments.items()
                 for verdict in assessment.verdicts

@@ -13,8 +13,9 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import assessment, policy, sender, store
-from alerts.assessment import Assessment
+from alerts import assessment, choice_store, policy, sender, store
+from alerts.assessment import Assessment, Verdict
+from alerts.choice import Choice
 from alerts.detectors import silence
 from schemas import database
 from schemas.clock import Clock
@@ -125,7 +126,12 @@ class Worker:
         claimed = store.claim(conn, now=now, limit=AT_ONCE)
         if not claimed:
             return 0
-        batch = Batch(conn=conn, now=now, retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate))
+        batch = Batch(
+            conn=conn,
+            choice=choice_store.choice(conn),
+            now=now,
+            retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate),
+        )
         records = store.read(conn, claimed, now=now)
         for patient in claimed:
             batch.take(patient, records)
@@ -153,6 +159,7 @@ class Batch:
     """Claimed patients, one transaction: what was decided for each, and who failed."""
 
     conn: Connection
+    choice: Choice
     now: datetime
     retry_at: datetime
     assessments: dict[str, Assessment] = field(default_factory=dict)
@@ -176,7 +183,7 @@ class Batch:
             )
 
     def _take(self, patient: store.Claimed, record: store.Record) -> None:
-        facts = record.facts()
+        facts = record.facts(self.choice)
         found = assessment.assess(facts, now=self.now, known_until=patient.recorded_seen)
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
@@ -186,6 +193,7 @@ class Batch:
         self.notifications += sum(told)
         self.actions += len(actions)
         if patient.has_arrivals:
+            found.verdicts.extend(_in_the_shadow(facts, patient_id=patient.patient_id))
             self.assessments[patient.patient_id] = found
         self.nexts.append(
             store.Next(
@@ -205,6 +213,17 @@ class Batch:
         store.record_assessments(self.conn, self.assessments, now=self.now)
         store.watch_on(self.conn, self.nexts)
         store.postpone(self.conn, self.failed.values())
+
+
+def _in_the_shadow(facts: assessment.Facts, *, patient_id: str) -> list[Verdict]:
+    """What the shadow detector says; one that fails costs its own verdict, never an alert."""
+    try:
+        return assessment.shadowed(facts)
+    except Exception as error:  # noqa: BLE001 a detector on trial may be wrong in any way
+        log.error(  # noqa: TRY400 the traceback would hold the patient's data
+            "shadow_failed", patient_id=patient_id, problem=type(error).__name__
+        )
+        return []
 
 
 def _wait(conn: Connection) -> None:

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import LiteralString
 
@@ -16,29 +16,34 @@ from psycopg.rows import class_row
 from ingest.message import Scale
 from ingest.quality import Earlier
 from schemas.database import Connection
-from schemas.plausibility import Weighed
+from schemas.plausibility import CONFIRMABLE, HOUSEHOLD_DAYS, REMEMBERED, Weighed
 
 Person = str | Scale
 """A patient_id, or a scale that nobody has."""
+LOOKED_AT = {
+    "reasons": list(CONFIRMABLE),
+    "household": timedelta(days=HOUSEHOLD_DAYS),
+    "remembered": REMEMBERED,
+}
 
-# Within the span all; before it the last accepted weight, and the last doubted one that could still be confirmed
-# (schemas.plausibility.AGREEMENT_DAYS).
+# Within the span all; before it the last accepted weight, and the doubted ones that `plausibility.doubt` looks at.
 WEIGHTS_OF_PATIENTS: LiteralString = """
 SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg, doubted
 FROM json_to_recordset(%(asked)s::json) AS asked (patient_id text, since timestamptz, until timestamptz),
 LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
-       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+       AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(reasons)s)))
     UNION ALL
     (SELECT measured_at, weight_kg, false FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at < since AND quarantine_reason IS NULL
-     ORDER BY measured_at DESC LIMIT 1)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT 1)
     UNION ALL
     (SELECT measured_at, weight_kg, true FROM standing_reading AS reading
-     WHERE reading.patient_id = asked.patient_id AND measured_at < since AND measured_at >= since - INTERVAL '14 days'
-       AND quarantine_reason = 'implausible_jump'
-     ORDER BY measured_at DESC LIMIT 1)
+     WHERE reading.patient_id = asked.patient_id
+       AND measured_at < since AND measured_at >= since - %(household)s::interval
+       AND quarantine_reason = ANY(%(reasons)s)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT %(remembered)s)
 ) AS known
 """
 # coalesce: the index on patient_id would find every reading that has none.
@@ -50,17 +55,18 @@ LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
        AND measured_at BETWEEN since AND until
-       AND (quarantine_reason IS NULL OR quarantine_reason = 'implausible_jump'))
+       AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(reasons)s)))
     UNION ALL
     (SELECT measured_at, weight_kg, false FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
        AND measured_at < since AND quarantine_reason IS NULL
-     ORDER BY measured_at DESC LIMIT 1)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT 1)
     UNION ALL
     (SELECT measured_at, weight_kg, true FROM standing_reading AS reading
      WHERE reading.site = asked.site AND reading.device_id = asked.device_id AND coalesce(patient_id, '') = ''
-       AND measured_at < since AND measured_at >= since - INTERVAL '14 days' AND quarantine_reason = 'implausible_jump'
-     ORDER BY measured_at DESC LIMIT 1)
+       AND measured_at < since AND measured_at >= since - %(household)s::interval
+       AND quarantine_reason = ANY(%(reasons)s)
+     ORDER BY measured_at DESC, weight_kg DESC LIMIT %(remembered)s)
 ) AS known
 """
 
@@ -117,5 +123,5 @@ def _ask(conn: Connection, query: LiteralString, asked: list[dict[str, str]]) ->
     if not asked:
         return []
     with conn.cursor(row_factory=class_row(_Known)) as cursor:
-        cursor.execute(query, {"asked": json.dumps(asked)})
+        cursor.execute(query, {"asked": json.dumps(asked), **LOOKED_AT})
         return cursor.fetchall()

@@ -4,7 +4,8 @@ A scale's clock error shows when it sends: `sent_at` against the arrival. Ahead 
 sent. Behind is the clock's fault too, unless the message may have waited in the broker.
 """
 
-from bisect import bisect_right, insort_left
+import math
+from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,7 +73,7 @@ class Earlier:
         return earlier
 
     def add(self, weighed: Weighed) -> None:
-        insort_left(self._doubted if weighed.doubted else self._accepted, weighed, key=_measured_at)
+        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=plausibility.order)
 
     def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
         """Why this weight should wait, or None; what is judged is known to the next judgement."""
@@ -82,13 +83,9 @@ class Earlier:
         return doubt
 
     def _last_before(self, measured_at: datetime) -> list[Weighed]:
-        """All that `plausibility.doubt` looks at: the last accepted weight and the last doubted one."""
+        """All that `plausibility.doubt` looks at: the last accepted weight and the latest doubted ones."""
         last = []
-        for weights in (self._accepted, self._doubted):
-            place = bisect_right(weights, measured_at, key=_measured_at)
-            last += weights[place - 1 : place] if place else []
+        for weights, count in ((self._accepted, 1), (self._doubted, plausibility.REMEMBERED)):
+            place = bisect_right(weights, (measured_at, math.inf), key=plausibility.order)
+            last += weights[max(0, place - count) : place]
         return last
-
-
-def _measured_at(weighed: Weighed) -> datetime:
-    return weighed.measured_at

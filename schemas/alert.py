@@ -1,6 +1,7 @@
 """What is raised, and with what evidence? The shapes that alerts writes and the screens show."""
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -51,3 +52,13 @@ class Evidence(BaseModel):
     weight_kg: Annotated[float | None, Field(description="the daily weight that was judged")] = None
     gain_kg: float | None = None
     would_not_have_fired_at_kg: float | None = None
+    earlier: Annotated[list[UsedReading], Field(description="daily weights used that are older than `readings`")] = []
+    anchors: Annotated[list[date], Field(description="days on which the baseline starts afresh")] = []
+    plan: Annotated[dict[str, Any] | None, Field(description="the plan as judged by; null in evidence before 0006")] = (
+        None
+    )
+    time_zone: str | None = None
+    silent_since: AwareDatetime | None = None
+    judged_at: Annotated[
+        AwareDatetime | None, Field(description="of a silence, which has no weight to be timed by")
+    ] = None

@@ -11,6 +11,8 @@ Days = NDArray[np.int64]
 Kilograms = NDArray[np.float64]
 Scores = NDArray[np.float64]
 
+NO_DAYS: Days = np.zeros(0, dtype=np.int64)
+
 TOLERANCE_KG = 0.005
 """What "more than" means: by more than 5 g.
 
@@ -23,7 +25,9 @@ are exactly that) is not more than a threshold written as 1.36 kg; the next step
 class Detector(Protocol):
     """A module of this folder; `scores[i]` depends on `days[: i + 1]` and `kg[: i + 1]` alone.
 
-    Days without a weight have no score: the last one stands until the next weight.
+    Days without a weight have no score: the last one stands until the next weight. `anchors` are the days from which on
+    earlier weights no longer tell the baseline: back from hospital, a new dry weight, another scale. Published rules
+    know none, and ignore them. The unit of a score is the detector's own; most count in kg.
     """
 
     NAME: str
@@ -31,13 +35,13 @@ class Detector(Protocol):
     THRESHOLD: str
     """The field of `Plan` that holds the threshold."""
 
-    def scores(self, days: Days, kg: Kilograms, *, plan: Plan) -> Scores: ...
+    def scores(self, days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores: ...
 
     def threshold(self, plan: Plan) -> float: ...
 
     def parameters(self, plan: Plan) -> dict[str, float]: ...
 
-    def would_not_fire_at_kg(self, days: Days, kg: Kilograms, *, plan: Plan) -> float | None:
+    def would_not_fire_at_kg(self, days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
         """The newest weight at or below (for a loss: above) which this detector would not have fired."""
 
 

@@ -1,5 +1,6 @@
 """`vigie simulate`, `bench`: scales without patients."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -100,8 +101,6 @@ def scenario(
 @bench.command()
 def latency() -> None:
     """From publish to receipt, to episode, to screen: median and p99 at 1 and at 200 readings a second."""
-    import json
-
     from deploy import outcome
     from deploy.bench import latency as measurement
 
@@ -110,3 +109,52 @@ def latency() -> None:
             print(json.dumps(measurement.run()))
         except measurement.BenchError as error:
             raise outcome.CommandError(str(error)) from None
+
+
+@bench.command()
+def calibration(
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    patient_years: Annotated[int, typer.Option(min=100, max=100_000)] = 3000,
+) -> None:
+    """Rules with a published field result, on the simulator, beside that result."""
+    from deploy.bench import calibration
+
+    typer.echo(json.dumps(calibration.run(seed=seed, patient_years=patient_years), allow_nan=False))
+
+
+@bench.command()
+def detection(
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    patient_years: Annotated[int, typer.Option(min=100, max=100_000, help="in each world")] = 1000,
+) -> None:
+    """Every detector at 0.5, 1, 2 and 4.2 false alerts per patient-year, in several worlds, with intervals."""
+    from deploy.bench import detection
+
+    measured = detection.run(seed=seed, patient_years=patient_years, say=_progress)
+    typer.echo(json.dumps(measured, allow_nan=False))
+
+
+@bench.command()
+def detect(
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    patients: Annotated[int, typer.Option(min=1000, max=1_000_000)] = 100_000,
+) -> None:
+    """The speed of each detector on one core, beside a plain numpy MACD and a scipy Theil-Sen."""
+    from deploy.bench import detect
+
+    typer.echo(json.dumps(detect.run(patients=patients, seed=seed, say=_progress), allow_nan=False))
+
+
+@bench.command()
+def fit(
+    seed: Annotated[int, typer.Option(min=0)] = 11,
+    patients: Annotated[int, typer.Option(min=100, max=10_000, help="patient-years of each world")] = 800,
+) -> None:
+    """The weights of Vigie's own detector, fitted anew to the simulated worlds; minutes."""
+    from deploy.bench import fit
+
+    typer.echo(json.dumps(fit.fit(patients=patients, seed=seed), allow_nan=False))
+
+
+def _progress(said: str) -> None:
+    typer.echo(said, err=True)

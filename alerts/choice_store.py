@@ -1,0 +1,78 @@
+"""Which detectors has the clinic chosen, and what was the price? Read by the worker, written by `vigie budget`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+
+import structlog
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from alerts.choice import DEFAULT, Choice, Duty
+from alerts.registry import DETECTORS
+from schemas.database import Connection
+
+log = structlog.get_logger()
+
+CHOSEN: LiteralString = """
+SELECT DISTINCT ON (duty) duty, detector, threshold, price, recorded_at FROM detector_choice
+ORDER BY duty, choice_id DESC
+"""
+CHOOSE: LiteralString = """
+INSERT INTO detector_choice (duty, detector, threshold, price, recorded_at)
+VALUES (%(duty)s, %(detector)s, %(threshold)s, %(price)s, %(now)s)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The newest row of one duty."""
+
+    duty: Literal["alerting", "shadow"]
+    detector: str | None
+    threshold: float | None
+    price: dict[str, Any] | None
+    recorded_at: datetime
+
+
+def chosen(conn: Connection) -> dict[str, Chosen]:
+    """The rows that hold, by duty."""
+    with conn.cursor(row_factory=class_row(Chosen)) as cursor:
+        return {row.duty: row for row in cursor.execute(CHOSEN)}
+
+
+def choice(conn: Connection) -> Choice:
+    """The choice that holds. A detector this program lacks is passed over: patients are watched all the same."""
+    duties = {duty: found for duty, row in chosen(conn).items() if (found := _duty(row))}
+    if "alerting" not in duties:
+        return Choice(shadow=duties.get("shadow"))
+    return Choice(alerting=duties["alerting"], watching=None, shadow=duties.get("shadow"))
+
+
+def _duty(row: Chosen) -> Duty | None:
+    if row.detector is not None and row.detector not in DETECTORS:
+        instead = DEFAULT.alerting.detector if row.duty == "alerting" else None
+        log.error("unknown_detector_chosen", duty=row.duty, detector=row.detector, instead=instead)
+        return None
+    return Duty(detector=row.detector, threshold=row.threshold) if row.detector else None
+
+
+def choose(conn: Connection, duty: Duty, *, price: dict[str, Any], now: datetime) -> None:
+    """From now on this detector alerts, at this threshold."""
+    _insert(conn, "alerting", duty, price=price, now=now)
+
+
+def shadow(conn: Connection, duty: Duty | None, *, now: datetime) -> None:
+    """From now on this detector runs in the shadow; None: no one does."""
+    _insert(conn, "shadow", duty, price=None, now=now)
+
+
+def _insert(conn: Connection, name: str, duty: Duty | None, *, price: dict[str, Any] | None, now: datetime) -> None:
+    values = {
+        "duty": name,
+        "detector": duty.detector if duty else None,
+        "threshold": duty.threshold if duty else None,
+        "price": Jsonb(price) if price else None,
+        "now": now,
+    }
+    conn.execute(CHOOSE, values)

@@ -1,0 +1,212 @@
+"""What does each detector make of one day, and all before it? Scores, and the evidence that can be computed again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from alerts import baseline, messages
+from alerts.baseline import DailyWeight, Weight
+from alerts.choice import DEFAULT, Choice
+from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd
+from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from schemas.alert import Evidence, UsedReading
+from schemas.plan import Plan
+
+SHOWN = timedelta(days=14)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubted:
+    """A weight in quarantine, shown as ignored."""
+
+    measured_at: datetime
+    weight_kg: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a patient at a moment."""
+
+    plan: Plan
+    zone: ZoneInfo
+    enrolled_at: datetime
+    choice: Choice = DEFAULT
+    dry_kg: float | None = None
+    weights: Sequence[Weight] = ()
+    doubted: Sequence[Doubted] = ()
+    anchors: Sequence[date] = ()
+    """The days from which on earlier weights no longer tell the baseline."""
+    last_weight_at: datetime | None = None
+    """Of the newest accepted weight, which may be older than any in `weights`."""
+
+    @property
+    def silent_since(self) -> datetime:
+        """Silence is counted from the enrolment at the earliest: an imported past is nobody's silence."""
+        return max(self.last_weight_at or self.enrolled_at, self.enrolled_at)
+
+
+class Day:
+    """A day's weight and all before it: the arrays, the personal numbers, and what each detector makes of them."""
+
+    def __init__(
+        self, *, facts: Facts, daily: Sequence[DailyWeight], arrays: tuple[Days, Kilograms] | None = None
+    ) -> None:
+        """`arrays`: those of `daily`, where somebody has them already."""
+        self.facts = facts
+        self.daily = daily
+        self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
+        self.anchors: Days = np.array(sorted(day.toordinal() for day in facts.anchors), dtype=np.int64)
+
+    @cached_property
+    def baseline_kg(self) -> float | None:
+        return baseline.baseline_kg(self.days, self.kg)
+
+    @cached_property
+    def noise_kg(self) -> float:
+        return baseline.noise_kg(self.days, self.kg)
+
+    @cached_property
+    def context(self) -> messages.Context:
+        return messages.Context(noise_kg=self.noise_kg, dry_kg=self.facts.dry_kg)
+
+    @property
+    def weight_kg(self) -> float:
+        return self.daily[-1].weight_kg
+
+    @property
+    def at(self) -> datetime:
+        return self.daily[-1].measured_at
+
+    @property
+    def above_kg(self) -> float | None:
+        """Above the dry weight, else the baseline."""
+        return cardiauvergne.above_kg(self.weight_kg, dry_kg=self.facts.dry_kg, baseline_kg=self.baseline_kg)
+
+    @property
+    def is_alarm(self) -> bool:
+        return cardiauvergne.is_alarm(self.above_kg, plan=self.facts.plan)
+
+    def score(self, detector: Detector) -> float:
+        return float(detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)[-1])
+
+    def fires(self, detector: Detector) -> bool:
+        return exceeds(self.score(detector), detector.threshold(self.facts.plan))
+
+    def evidence(self, detector: Detector) -> Evidence:
+        """The evidence of `detector`, whether it fired or not."""
+        plan = self.facts.plan
+        return self._evidence(
+            detector=detector.NAME,
+            version=detector.VERSION,
+            parameters=detector.parameters(plan),
+            score=self.score(detector),
+            threshold=detector.threshold(plan),
+            sentence=self.sentence(detector),
+            counterfactual_kg=self._limit_kg(detector),
+        )
+
+    def alarm_evidence(self) -> Evidence:
+        """That of Cardi'Auvergne's alarm; needs a dry weight or a baseline."""
+        plan, above = self.facts.plan, self.above_kg
+        assert above is not None
+        reference: Literal["dry", "baseline"] = "baseline" if self.facts.dry_kg is None else "dry"
+        return self._evidence(
+            detector=cardiauvergne.NAME,
+            version=cardiauvergne.VERSION,
+            parameters={"alarm_kg": plan.alarm_kg},
+            score=above,
+            threshold=plan.alarm_kg,
+            sentence=messages.above(above, reference=reference, threshold_kg=plan.alarm_kg, context=self.context),
+            counterfactual_kg=round(self.weight_kg - above + plan.alarm_kg, 3),
+        )
+
+    def sentence(self, detector: Detector) -> messages.Sentence:
+        """In French and English; a detector without words of its own is told by its score and what would undo it."""
+        score, threshold = self.score(detector), detector.threshold(self.facts.plan)
+        if detector is macd:
+            return messages.trend(score, threshold_kg=threshold, context=self.context)
+        if detector in (guideline, guideline_loss):
+            sign = -1 if detector is guideline_loss else 1
+            days = _compared_days(self.days, sign * self.kg, self.facts.plan)
+            if days is None:
+                return messages.nothing_to_compare(context=self.context)
+            return messages.change(sign * score, days=days, threshold_kg=threshold, context=self.context)
+        return messages.risk(
+            score,
+            threshold=threshold,
+            above_kg=None if self.baseline_kg is None else round(self.weight_kg - self.baseline_kg, 4),
+            limit_kg=self._limit_kg(detector),
+            context=self.context,
+        )
+
+    def _limit_kg(self, detector: Detector) -> float | None:
+        return detector.would_not_fire_at_kg(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
+
+    def _evidence(
+        self,
+        *,
+        detector: str,
+        version: str,
+        parameters: dict[str, float],
+        score: float,
+        threshold: float,
+        sentence: messages.Sentence,
+        counterfactual_kg: float | None,
+    ) -> Evidence:
+        return Evidence(
+            detector=detector,
+            version=version,
+            parameters=parameters,
+            score=score,
+            threshold=threshold,
+            sentence=sentence,
+            readings=self._readings(),
+            baseline_kg=self.baseline_kg,
+            noise_kg=self.noise_kg,
+            dry_weight_kg=self.facts.dry_kg,
+            weight_kg=self.weight_kg,
+            gain_kg=score if detector in {guideline.NAME, guideline_loss.NAME} else None,
+            would_not_have_fired_at_kg=counterfactual_kg,
+            earlier=self._earlier(),
+            anchors=sorted(self.facts.anchors),
+            plan=self.facts.plan.model_dump(mode="json"),
+            time_zone=self.facts.zone.key,
+        )
+
+    def _earlier(self) -> list[UsedReading]:
+        since = self.at - SHOWN
+        return [
+            UsedReading(measured_at=day.measured_at, weight_kg=day.weight_kg)
+            for day in self.daily
+            if day.measured_at < since
+        ]
+
+    def _readings(self) -> list[UsedReading]:
+        """The daily weights of the last 14 days, and what was ignored among them, in the order of measuring."""
+        since = self.at - SHOWN
+        recent = [day for day in self.daily if day.measured_at >= since]
+        shown = [UsedReading(measured_at=day.measured_at, weight_kg=day.weight_kg) for day in recent]
+        shown += [
+            UsedReading(measured_at=weight.measured_at, weight_kg=weight.weight_kg, ignored="later_that_day")
+            for day in recent
+            for weight in day.ignored
+        ]
+        shown += [
+            UsedReading(measured_at=doubted.measured_at, weight_kg=doubted.weight_kg, ignored=doubted.reason)
+            for doubted in self.facts.doubted
+            if since <= doubted.measured_at <= self.at
+        ]
+        return sorted(shown, key=lambda reading: (reading.measured_at, reading.weight_kg, reading.ignored or ""))
+
+
+def _compared_days(days: Days, kg: Kilograms, plan: Plan) -> int | None:
+    """How many days lie between the newest weight and the nearest earlier one equal to its reference."""
+    reference = guideline.references(days, kg, plan=plan)[-1]
+    same = np.flatnonzero(kg[:-1] == reference)
+    return int(days[-1] - days[same[-1]]) if len(same) else None

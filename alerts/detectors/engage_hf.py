@@ -1,0 +1,57 @@
+"""Is the weight 3 lb or more above the median of the last 7 days? ENGAGE-HF (Stanford, in use).
+
+StanfordBDHG/ENGAGE-HF-Firebase, triggerService.ts l.281-340: the newest weight less the median of the last 7 days,
+today's included. Its "no re-trigger within 7 days" is the service's business, as for every detector here. See `carried`
+for days without a weight.
+"""
+
+import numpy as np
+
+from alerts.detectors import carried
+from alerts.detectors.detector import NO_DAYS, TOLERANCE_KG, Days, Kilograms, Scores
+from schemas.plan import Plan
+
+NAME = "engage_hf"
+VERSION = "1"
+THRESHOLD = "peer_threshold"
+GAIN_KG = 1.36078
+WINDOW_DAYS = 7
+
+
+def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+    """At each day the kg above the median."""
+    daily, weights, measured = carried.filled(days, kg)
+    above: list[float] = [
+        float(weights[index] - np.median([*_earlier(daily, weights, index), weights[index]]))
+        for index in np.flatnonzero(measured).tolist()
+    ]
+    gained: Scores = np.array(above, dtype=np.float64)
+    return np.round(gained, 4) + 0.0
+
+
+def threshold(plan: Plan) -> float:
+    """Below 3 lb by the tolerance and a hair: the rule says "3 lb or more"."""
+    return GAIN_KG - 2 * TOLERANCE_KG if plan.peer_threshold is None else plan.peer_threshold
+
+
+def parameters(plan: Plan) -> dict[str, float]:
+    return {"gain_kg": threshold(plan), "window_days": WINDOW_DAYS}
+
+
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+    """The newest weight is in the median too: with n earlier ones, it is compared with an order statistic of them."""
+    daily, weights, _ = carried.filled(days, kg)
+    earlier = np.sort(_earlier(daily, weights, len(daily) - 1))
+    count = len(earlier)
+    if not count:
+        return None
+    if count % 2 == 0:  # the newest, being high, leaves the upper of the two middle ones as the median
+        return round(float(earlier[count // 2]) + threshold(plan), 3)
+    middle = float(earlier[count // 2])
+    if count == 1:  # the median is the mean of the two
+        return round(middle + 2 * threshold(plan), 3)
+    return round((middle + float(earlier[count // 2 + 1])) / 2 + threshold(plan), 3)
+
+
+def _earlier(days: Days, kg: Kilograms, index: int) -> Kilograms:
+    return kg[int(np.searchsorted(days, days[index] - WINDOW_DAYS + 1)) : index]

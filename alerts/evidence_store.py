@@ -1,0 +1,51 @@
+"""What was stored about one episode, and which readings were known when it was raised?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg.rows import class_row
+
+from alerts.assessment import HISTORY
+from alerts.store import FUTURE, ReadingRow
+from schemas.database import Connection
+
+EPISODE: LiteralString = """
+SELECT episode_id, patient_id, cause, severity, last_raised_at, evidence FROM episode WHERE episode_id = %s
+"""
+# The window is the worker's: HISTORY before the newest weight known then.
+READINGS_THEN: LiteralString = """
+WITH known AS (
+    SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
+           nullif(device_id, reading.patient_id) AS device_id
+    FROM reading
+    WHERE patient_id = %(patient_id)s AND recorded_at <= %(then)s AND measured_at <= %(then)s + %(future)s::interval
+)
+SELECT * FROM known
+WHERE measured_at > (SELECT max(measured_at) FROM known WHERE quarantine_reason IS NULL) - %(history)s::interval
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredEpisode:
+    """An episode as last raised; its evidence as stored, unchecked."""
+
+    episode_id: int
+    patient_id: str
+    cause: str
+    severity: str
+    last_raised_at: datetime
+    evidence: dict[str, Any]
+
+
+def episode(conn: Connection, episode_id: int) -> StoredEpisode | None:
+    """The episode of this number, or None."""
+    with conn.cursor(row_factory=class_row(StoredEpisode)) as cursor:
+        return cursor.execute(EPISODE, (episode_id,)).fetchone()
+
+
+def readings_then(conn: Connection, stored: StoredEpisode) -> list[ReadingRow]:
+    """The patient's readings that were recorded when the episode was last raised."""
+    wanted = {"patient_id": stored.patient_id, "then": stored.last_raised_at, "future": FUTURE, "history": HISTORY}
+    with conn.cursor(row_factory=class_row(ReadingRow)) as cursor:
+        return cursor.execute(READINGS_THEN, wanted).fetchall()

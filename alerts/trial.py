@@ -1,0 +1,176 @@
+"""When would a detector have raised an alert, was it true, and which threshold keeps a budget? Pure and causal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.detectors import guideline_loss
+from alerts.detectors.detector import TOLERANCE_KG, Detector
+from alerts.history import Course
+from alerts.policy import MERGE, WORSE_KG
+from schemas.plan import Plan
+
+MATCH = timedelta(days=30)
+"""An alert is true if a decompensation follows within 30 days: FAST (Abraham 2011), Gudmundsson 2016 (clinical.md)."""
+TAIL_SHARES = np.geomspace(2e-4, 0.2, 24)
+"""Of all scores: how many exceed each threshold that a curve is drawn through."""
+
+
+class BudgetError(Exception):
+    """There is no such budget; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What one patient's alerts of decompensation came to."""
+
+    patient_id: str
+    years: float
+    raised: list[int]
+    """The moments, by number."""
+    true_alerts: int
+    lead_days: list[float]
+    """For each decompensation found: from the first alert of the 30 days before it."""
+    missed: list[datetime]
+
+    @property
+    def false_alerts(self) -> int:
+        return len(self.raised) - self.true_alerts
+
+    @property
+    def events(self) -> int:
+        return len(self.lead_days) + len(self.missed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What one threshold gives on all courses together."""
+
+    threshold: float
+    sensitivity: float
+    false_alerts_per_patient_year: float
+
+
+def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Tally:
+    """A detector at its threshold on one patient's course."""
+    raised = list(raises(course, scores, detector=detector, plan=plan))
+    at = [course.moments[index].at for index in raised]
+    leads, missed = [], []
+    for event in course.decompensations:
+        before = [alert for alert in at if timedelta(0) <= event - alert <= MATCH]
+        if before:
+            leads.append((event - min(before)).total_seconds() / 86400)
+        else:
+            missed.append(event)
+    return Tally(
+        patient_id=course.patient_id,
+        years=years(course),
+        raised=raised,
+        true_alerts=sum(_is_true(alert, course) for alert in at),
+        lead_days=leads,
+        missed=missed,
+    )
+
+
+def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
+    """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once."""
+    down = -1 if detector is guideline_loss else 1
+    hits = np.flatnonzero(np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG)
+    last: int | None = None
+    previous = -1
+    limit_kg: float | None = None
+    passed = True
+    for index in hits.tolist():
+        between = course.moments_kg[previous + 1 : index]
+        passed = passed or (len(between) > 0 and (limit_kg is None or bool(np.any(down * between <= down * limit_kg))))
+        previous = index
+        if last is not None and not passed and not _again(course, last, index, down=down):
+            continue
+        yield index
+        last, passed = index, False
+        limit_kg = course.would_not_fire_at_kg(index, detector, plan=plan)
+
+
+def _again(course: Course, last: int, index: int, *, down: int) -> bool:
+    before, now = course.moments[last], course.moments[index]
+    return down * (now.weight_kg - before.weight_kg) >= WORSE_KG or now.at - before.at >= MERGE
+
+
+def _is_true(alert: datetime, course: Course) -> bool:
+    return any(timedelta(0) <= event - alert <= MATCH for event in course.decompensations)
+
+
+def years(course: Course) -> float:
+    return (course.moments[-1].at - course.moments[0].at).total_seconds() / 86400 / 365.25
+
+
+def with_threshold(plan: Plan, detector: Detector, threshold: float) -> Plan:
+    """Beyond the bounds that hold for a patient's plan, if need be."""
+    return plan.model_copy(update={detector.THRESHOLD: threshold})
+
+
+def solve(
+    courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plan: Plan, budget: float
+) -> float:
+    """The lowest threshold with at most `budget` false alerts per patient-year on these courses.
+
+    A binary search over the scores that occurred; then upward, since merging makes counts not quite monotonic.
+
+    Raises:
+        BudgetError: the budget is negative, or the courses too short for a rate.
+    """
+    span = sum(years(course) for course in courses)
+    if budget < 0:
+        raise BudgetError("the budget must be 0 or more false alerts per patient-year")
+    if not span:
+        raise BudgetError("the history spans no time: a budget per patient-year needs at least two days of readings")
+
+    def keeps(threshold: float) -> bool:
+        trial, left = with_threshold(plan, detector, threshold), budget * span
+        for course, values in zip(courses, scores, strict=True):
+            for index in raises(course, values, detector=detector, plan=trial):
+                left -= not _is_true(course.moments[index].at, course)
+                if left < 0:
+                    return False
+        return True
+
+    candidates: list[float] = [0.0, *every(scores).tolist()]
+    low, high = 0, len(candidates) - 1
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(candidates[middle]) else (middle + 1, high)
+    while low < len(candidates) - 1 and not keeps(candidates[low]):
+        low += 1
+    return candidates[low]
+
+
+def every(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Each score that occurred and could be a threshold, once, in order."""
+    distinct = np.unique(np.concatenate([np.asarray(values, dtype=np.float64) for values in scores]))
+    return distinct[distinct > TOLERANCE_KG]
+
+
+def curve(
+    courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plan: Plan
+) -> Iterator[Operation]:
+    """What thresholds from high to low give: sensitivity against false alerts per patient-year.
+
+    Raises:
+        BudgetError: the courses are too short for a rate.
+    """
+    span = sum(years(course) for course in courses)
+    if not span:
+        raise BudgetError("the history spans no time: a rate per patient-year needs at least two days of readings")
+    values = np.sort(np.concatenate([np.asarray(one, dtype=np.float64) for one in scores]))[::-1]
+    for threshold in dict.fromkeys(values[(TAIL_SHARES * len(values)).astype(np.int64)].tolist()):
+        trial = with_threshold(plan, detector, max(0.0, threshold))
+        found = [tally(one, score, detector=detector, plan=trial) for one, score in zip(courses, scores, strict=True)]
+        events = sum(one.events for one in found)
+        yield Operation(
+            threshold=threshold,
+            sensitivity=sum(len(one.lead_days) for one in found) / events if events else 0.0,
+            false_alerts_per_patient_year=sum(one.false_alerts for one in found) / span,
+        )

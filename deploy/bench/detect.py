@@ -1,0 +1,92 @@
+"""How fast are the detectors on one core? Patients per second, beside a plain numpy MACD and a scipy Theil-Sen."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import theilslopes
+
+from alerts.detectors import vigie, vigie_many
+from alerts.detectors.macd import LONG_DAYS, SHORT_DAYS
+from deploy.bench import peers, trial, worlds
+from schemas.plan import Plan
+from simulator import chronicle
+
+Array = NDArray[np.float64]
+DAYS, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 200, 14, 500
+
+
+def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Rescore `patients` of 90 days each at every day; the per-patient forms on 200 of them."""
+    few = chronicle.chronicle(worlds.USUAL, patients=2000, days=DAYS, seed=seed).kg
+    many = few[np.arange(patients) % len(few)]
+    say("vectorised")
+    seconds = _seconds(lambda: vigie_many.scores(many))
+    return {
+        "bench": "detect",
+        "patients": patients,
+        "days": DAYS,
+        "vigie_vectorised_seconds": round(seconds, 2),
+        "vigie_vectorised_patients_per_second": round(patients / seconds),
+        "plain_numpy_macd_patients_per_second": round(patients / _seconds(lambda: numpy_macd(many))),
+        "per_patient": {detector.NAME: round(_per_patient(detector.scores, few)) for detector in peers.ALL},
+        "scipy_theil_sen_newest_day_patients_per_second": round(_per_patient(_theil_sen, few)),
+        "one_new_reading_us": {"incremental": _incremental(few[0]), "from_90_days": _from_history(few[0])},
+        "backtest_of_1000_patient_years_seconds": _backtest(seed=seed),
+    }
+
+
+def numpy_macd(kg: Array) -> Array:
+    """The plainest MACD over a grid: two moving averages, gaps skipped."""
+    short = long = np.nan_to_num(kg[:, 0], nan=float(np.nanmean(kg)))
+    out = np.empty(kg.shape)
+    for day in range(kg.shape[1]):
+        x = kg[:, day]
+        short = np.where(np.isnan(x), short, short + (x - short) * (1 - np.exp(-1 / SHORT_DAYS)))
+        long = np.where(np.isnan(x), long, long + (x - long) * (1 - np.exp(-1 / LONG_DAYS)))
+        out[:, day] = short - long
+    return out
+
+
+def _per_patient(scores: Callable[..., object], kg: Array) -> float:
+    """Patients per second, one at a time."""
+    rows = [(np.flatnonzero(~np.isnan(row)), row[~np.isnan(row)]) for row in kg[:SAMPLE]]
+    plan = Plan()
+    return SAMPLE / _seconds(lambda: [scores(days, row, plan=plan) for days, row in rows])
+
+
+def _theil_sen(days: NDArray[np.int64], kg: Array, *, plan: Plan) -> float:
+    recent = days > days[-1] - THEIL_SEN_DAYS
+    return float(theilslopes(kg[recent], days[recent])[0])
+
+
+def _incremental(row: Array) -> float:
+    """Microseconds for one more weight, the state being known."""
+    state = vigie.State()
+    weights = row[~np.isnan(row)].tolist()
+    for day, kg in enumerate(weights):
+        vigie.take(state, day=day, kg=kg)
+    following = range(len(weights), len(weights) + STEPS)
+    seconds = _seconds(lambda: [vigie.take(state, day=day, kg=weights[day % len(weights)]) for day in following])
+    return round(seconds / STEPS * 1e6, 1)
+
+
+def _from_history(row: Array) -> float:
+    """Microseconds for one more weight when nothing was kept: the whole history again."""
+    days, kg = np.flatnonzero(~np.isnan(row)), row[~np.isnan(row)]
+    plan = Plan()
+    return round(_seconds(lambda: [vigie.scores(days, kg, plan=plan) for _ in range(20)]) / 20 * 1e6, 1)
+
+
+def _backtest(*, seed: int) -> float:
+    """Seconds to score 1,000 patient-years and to solve a budget on them."""
+    people = chronicle.chronicle(worlds.USUAL, patients=1000, seed=seed)
+    return round(_seconds(lambda: trial.at_budget(people, peers.scores(vigie, people), 1.0)), 2)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,50 @@
+"""How are all detectors run over a chronicle? First the readings are sifted, as the service does."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.detectors import (
+    control_chart,
+    cusum,
+    engage_hf,
+    fast,
+    guideline,
+    heartphone,
+    macd,
+    scale_hf,
+    vigie,
+    vigie_many,
+)
+from alerts.detectors.detector import Detector
+from schemas.plan import Plan
+from simulator.chronicle import Chronicle
+
+Array = NDArray[np.float64]
+PEERS: tuple[Detector, ...] = (guideline, fast, scale_hf, engage_hf, macd, cusum, heartphone, control_chart)
+ALL: tuple[Detector, ...] = (vigie, *PEERS)
+JUMP_KG, AGREE_KG = 5.0, 2.0
+
+
+def scores(detector: Detector, people: Chronicle, *, plan: Plan | None = None) -> Array:
+    """The detector's score at each weighing, NaN elsewhere. `vigie` sees every weight, the peers only sifted ones."""
+    if detector is vigie:
+        return vigie_many.scores(people.kg, anchors=people.anchors)
+    plan, sifted = plan or Plan(), sift(people.kg)
+    out = np.full(sifted.shape, np.nan)
+    for patient, kg in enumerate(sifted):
+        days = np.flatnonzero(~np.isnan(kg))
+        out[patient, days] = detector.scores(days, kg[days], plan=plan)
+    return out
+
+
+def sift(kg: Array) -> Array:
+    """Leave out a weight more than 5 kg from the last one until a second agrees: the quarantine, in one line."""
+    kept = kg.copy()
+    last, waiting = np.full(len(kg), np.nan), np.full(len(kg), np.nan)
+    for day in range(kg.shape[1]):
+        x = kg[:, day]
+        doubted = (np.abs(x - last) > JUMP_KG) & ~(np.abs(x - waiting) < AGREE_KG)
+        kept[doubted, day] = np.nan
+        waiting = np.where(doubted, x, np.where(np.isnan(x), waiting, np.nan))
+        last = np.where(np.isnan(x) | doubted, last, x)
+    return kept

@@ -1,0 +1,200 @@
+"""The laws that the published detectors and Vigie's own keep."""
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from alerts import baseline
+from alerts.baseline import Weight
+from alerts.detectors import (
+    control_chart,
+    cusum,
+    engage_hf,
+    fast,
+    guideline,
+    guideline_loss,
+    heartphone,
+    macd,
+    scale_hf,
+    vigie,
+    vigie_many,
+)
+from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from deploy.bench import worlds
+from schemas.plan import Plan
+from simulator import chronicle
+
+PLAN = Plan()
+PEERS: list[Detector] = [control_chart, cusum, engage_hf, fast, heartphone, scale_hf]
+EVERY: list[Detector] = [vigie, guideline, guideline_loss, macd, *PEERS]
+every_detector = pytest.mark.parametrize("detector", EVERY, ids=lambda detector: detector.NAME)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Days, Kilograms]:
+    """Believable ones: a walk, its noise, gaps, now and then a ramp or another person."""
+    size, seed = draw(st.integers(2, 60)), draw(st.integers(0, 10_000))
+    rng = np.random.default_rng(seed)
+    days = np.cumsum(rng.choice([1, 1, 1, 1, 2, 3, 9], size)).astype(np.int64)
+    ramp = np.clip(np.arange(size) - draw(st.integers(0, 60)), 0, 14) * draw(st.sampled_from([0.0, 0.1, 0.5]))
+    kg: Kilograms = 80 + rng.normal(0, 0.4, size) + np.cumsum(rng.normal(0, 0.15, size)) + ramp
+    kg[rng.random(size) < 0.02] += 17
+    return days, np.round(kg, 1)
+
+
+def fired(detector: Detector, days: Days, kg: Kilograms) -> list[bool]:
+    return [exceeds(score, detector.threshold(PLAN)) for score in detector.scores(days, kg, plan=PLAN).tolist()]
+
+
+@every_detector
+@settings(max_examples=40, deadline=None)
+@given(history=histories(), cut=st.integers(1, 59))
+def test_cutting_a_history_anywhere_changes_nothing_before(
+    detector: Detector, history: tuple[Days, Kilograms], cut: int
+) -> None:
+    days, kg = history
+    whole = detector.scores(days, kg, plan=PLAN)
+    assert detector.scores(days[:cut], kg[:cut], plan=PLAN).tolist() == whole[:cut].tolist()
+
+
+@every_detector
+@settings(max_examples=40, deadline=None)
+@given(history=histories(), shift=st.integers(-300, 300), later=st.integers(0, 5000))
+def test_a_constant_in_kg_or_in_days_changes_no_alert(
+    detector: Detector, history: tuple[Days, Kilograms], shift: int, later: int
+) -> None:
+    days, kg = history
+    assert fired(detector, days, kg) == fired(detector, days + later, np.round(kg + shift / 10, 1))
+
+
+@every_detector
+@settings(max_examples=20, deadline=None)
+@given(history=histories(), shuffle=st.randoms())
+def test_duplicates_and_order_change_nothing(
+    detector: Detector, history: tuple[Days, Kilograms], shuffle: Random
+) -> None:
+    first = datetime(2026, 1, 5, 7, tzinfo=UTC)
+    weights = [
+        Weight(measured_at=first + timedelta(days=day), weight_kg=kg)
+        for day, kg in zip(history[0].tolist(), history[1].tolist(), strict=True)
+    ]
+    again = [*weights, *shuffle.choices(weights, k=len(weights))]
+    shuffle.shuffle(again)
+    plain, mixed = (baseline.arrays(baseline.daily_weights(some, zone=ZoneInfo("UTC"))) for some in (weights, again))
+    assert detector.scores(*plain, plan=PLAN).tolist() == detector.scores(*mixed, plan=PLAN).tolist()
+
+
+@every_detector
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), gap=st.integers(2, 9), gain=st.integers(1, 35))
+def test_missing_days_before_a_gain_lower_no_score(
+    detector: Detector, history: tuple[Days, Kilograms], gap: int, gain: int
+) -> None:
+    """Against the same days filled with the last weight, which says that nothing happened in them."""
+    days, kg = history
+    newest = round(float(kg[-1]) + gain / 10, 1)
+    assume(abs(kg[-1] - kg[-2]) < vigie.JUMP_KG)  # repeating a doubted weight says more than nothing: it confirms it
+    alone = detector.scores(np.append(days, days[-1] + gap), np.append(kg, newest), plan=PLAN)[-1]
+    filled = np.append(days, days[-1] + np.arange(1, gap + 1))
+    repeated = np.concatenate([kg, np.full(gap - 1, kg[-1]), [newest]])
+    assert alone >= detector.scores(filled, repeated, plan=PLAN)[-1] - 1e-6
+
+
+@every_detector
+@settings(max_examples=40, deadline=None)
+@given(history=histories())
+def test_the_counterfactual_weight_would_not_have_fired_and_a_little_more_would(
+    detector: Detector, history: tuple[Days, Kilograms]
+) -> None:
+    days, kg = history
+    limit = detector.would_not_fire_at_kg(days, kg, plan=PLAN)
+    if limit is None:
+        return
+    beyond = -0.2 if detector is guideline_loss else 0.2
+    if detector is vigie:
+        beyond = 0.002
+    assert not fired(detector, days, np.append(kg[:-1], limit))[-1]
+    if detector is not macd:  # its first averages hang on so few weights that 0.2 kg moves them by less than 5 g
+        assert fired(detector, days, np.append(kg[:-1], limit + beyond))[-1]
+
+
+def test_many_patients_at_once_get_what_each_gets_alone() -> None:
+    people = chronicle.chronicle(worlds.OTHERS[0], patients=25, days=200, seed=3)
+    together = vigie_many.scores(people.kg, anchors=people.anchors)
+    for patient, kg in enumerate(people.kg):
+        days = np.flatnonzero(~np.isnan(kg))
+        anchors = np.array(people.anchors[patient], dtype=np.int64)
+        alone = vigie.scores(days, kg[days], plan=PLAN, anchors=anchors)
+        np.testing.assert_allclose(together[patient, days], alone, atol=0.002)
+    assert np.nanmax(together) > PLAN.vigie_threshold
+
+
+def steady(size: int = 60) -> tuple[Days, Kilograms]:
+    rng = np.random.default_rng(4)
+    return np.arange(size), np.round(80 + rng.normal(0, 0.35, size), 1)
+
+
+@pytest.mark.parametrize("jump", [-35.0, -12.0, -5.0, 5.0, 12.0, 35.0])
+def test_one_reading_of_another_person_changes_no_score(jump: float) -> None:
+    days, kg = steady()
+    other = kg.copy()
+    other[40] += jump
+    before = vigie.scores(days, kg, plan=PLAN)
+    after = vigie.scores(days, other, plan=PLAN)
+    assert after[40] == after[39]
+    assert not any(exceeds(score, PLAN.vigie_threshold) for score in [*before, *after])
+
+
+def test_a_second_reading_that_agrees_turns_a_jump_into_a_gain() -> None:
+    days, kg = steady()
+    kg[40:] += 5.5
+    scores = vigie.scores(days, kg, plan=PLAN)
+    assert scores[40] == scores[39]
+    assert exceeds(scores[41:44].max(), PLAN.vigie_threshold)
+
+
+def test_a_known_new_beginning_is_no_gain() -> None:
+    days, kg = steady()
+    kg[40:] += 2.5
+    assert exceeds(vigie.scores(days, kg, plan=PLAN).max(), PLAN.vigie_threshold)
+    told = vigie.scores(days, kg, plan=PLAN, anchors=np.array([38, 40]))
+    assert not exceeds(told.max(), PLAN.vigie_threshold)
+
+
+def test_the_same_gain_scores_higher_in_a_quiet_person() -> None:
+    rng = np.random.default_rng(5)
+    noise, ramp = rng.normal(0, 1, 160), np.clip(np.arange(160) - 152, 0, None) * 0.2
+    weights: list[Kilograms] = [80 + sd * noise + ramp for sd in (0.2, 0.8)]
+    quiet, restless = (vigie.scores(np.arange(160), kg, plan=PLAN)[-1] for kg in weights)
+    assert quiet > restless
+
+
+def test_the_weight_of_missed_days_is_not_negative() -> None:
+    assert vigie.WEIGHT_LIST[vigie.NAMES.index("missing")] >= 0
+
+
+@pytest.mark.parametrize(
+    ("detector", "kg", "expected"),
+    [
+        (fast, [80.0, 81.3], False),
+        (fast, [80.0, 81.4], True),
+        (fast, [80.0, 80.8, 81.6, 82.3], True),  # 2.3 kg in 3 days
+        (fast, [80.0, 80.6, 81.2, 81.8, 82.4], False),  # 2.4 kg in 4 days
+        (scale_hf, [80.0, 80.6, 81.2, 81.8, 82.4], True),  # 2.4 kg in 7 days
+        (engage_hf, [80.0, 80.0, 80.0, 80.0, 81.36], True),  # 3 lb or more
+        (engage_hf, [80.0, 80.0, 80.0, 80.0, 81.3], False),
+        (heartphone, [80.0] * 20 + [81.0, 81.0], False),  # two in a row
+        (heartphone, [80.0] * 20 + [81.0, 81.1, 81.2], True),
+        (cusum, [80.0] * 20 + [81.0] * 6, True),
+        (cusum, [80.0] * 20 + [95.0], False),  # one bad weighing
+        (control_chart, [80.0] * 20 + [82.0], True),
+        (control_chart, [80.0] * 20 + [80.5], False),
+    ],
+)
+def test_the_published_rules_fire_as_their_papers_say(detector: Detector, kg: list[float], expected: bool) -> None:
+    assert fired(detector, np.arange(len(kg)), np.array(kg))[-1] is expected

@@ -1,0 +1,112 @@
+"""Why an episode was raised can be computed again, to the last digit."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts import assessment, explanation
+from alerts.baseline import Weight
+from alerts.choice import Choice, Duty
+from alerts.day import Doubted, Facts
+from alerts.explain_command import UnknownEpisodeError, explain
+from alerts.explanation import UnexplainableError
+from alerts.registry import DETECTORS
+from schemas import database
+from schemas.alert import Evidence
+from schemas.database import Connection
+from schemas.plan import Plan
+from tests.alerts import clinic
+from tests.alerts.clinic import NOW
+from tests.alerts.program import running
+
+START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
+STEADY = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0]
+
+weights = st.lists(
+    st.builds(
+        lambda minutes, grams: Weight(measured_at=START + timedelta(minutes=minutes), weight_kg=grams / 1000),
+        st.integers(0, 60 * 1440),
+        st.integers(76_000, 88_000),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    known=weights,
+    dry_kg=st.none() | st.floats(70, 85),
+    anchors=st.lists(st.dates(START.date(), START.date() + timedelta(days=60)), max_size=2),
+    detector=st.sampled_from(sorted(DETECTORS)),
+)
+def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
+    known: list[Weight], dry_kg: float | None, anchors: list[date], detector: str
+) -> None:
+    facts = Facts(
+        plan=Plan(),
+        zone=ZoneInfo("Europe/Paris"),
+        enrolled_at=START,
+        choice=Choice(alerting=Duty(detector=detector), watching=None),
+        dry_kg=dry_kg,
+        weights=known,
+        doubted=[Doubted(measured_at=known[0].measured_at, weight_kg=120.0, reason="other_person")],
+        anchors=anchors,
+        last_weight_at=known[-1].measured_at,
+    )
+    now = START + timedelta(days=61)
+    for finding in assessment.assess(facts, now=now, known_until=None).findings:
+        stored = Evidence.model_validate(json.loads(finding.evidence.model_dump_json()))
+        assert explanation.differences(stored, explanation.from_itself(stored)) == []
+        again = explanation.from_readings(stored, weights=known, doubted=facts.doubted)
+        assert explanation.differences(stored, again) == []
+
+
+@pytest.fixture
+def raised(database_url: str, connection: Connection) -> str:
+    """A clinic with one gain of a patient whose spouse used the scale, one silence."""
+    clinic.add_patients(connection, ["P1", "P2"], enrolled_at=NOW - timedelta(days=60))
+    clinic.weigh(connection, "P1", clinic.mornings(NOW, [*STEADY, 82.6]), recorded_at=NOW)
+    clinic.weigh(connection, "P1", [(NOW + timedelta(minutes=30), 82.9)], recorded_at=NOW)
+    clinic.weigh(connection, "P2", clinic.mornings(NOW - timedelta(days=9), STEADY), recorded_at=NOW)
+    with running(database_url, start=NOW):
+        clinic_has = 0
+        while clinic_has < 2:
+            clinic_has = clinic.count(connection, "SELECT count(*) FROM episode")
+    return database_url
+
+
+def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with database.connect(raised, service="alerts") as conn:
+        for number in (1, 2):
+            assert explain(conn, number, readings_too=True, as_json=False) == []
+        said = capsys.readouterr().out
+        assert said.count("the same to the last digit") == 2
+        assert "would not have fired at or below 81.8 kg" in said
+        assert "later_that_day" in said
+        explain(conn, 1, readings_too=True, as_json=True)
+        assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
+def test_evidence_that_was_touched_or_readings_that_are_gone_are_told(raised: str, connection: Connection) -> None:
+    number = clinic.count(connection, "SELECT episode_id::int FROM episode WHERE patient_id = 'P1'")
+    connection.execute("""UPDATE episode SET evidence = evidence || '{"score": 2.8000001}' WHERE patient_id = 'P1'""")
+    connection.execute("DELETE FROM reading WHERE weight_kg = 79.9")
+    connection.commit()
+    said: list[str] = []
+    differing = explain(connection, number, readings_too=True, as_json=False, echo=said.append)
+    assert "from the evidence: score: stored 2.8000001, computed 2.8" in differing
+    assert any(line.startswith("from the readings: readings:") for line in differing)
+    assert any(line.startswith("DIFFERS") for line in said)
+
+
+def test_what_cannot_be_explained_says_why(raised: str, connection: Connection) -> None:
+    with pytest.raises(UnknownEpisodeError, match="no episode 99"):
+        explain(connection, 99, readings_too=False, as_json=False)
+    connection.execute("UPDATE episode SET evidence = evidence - 'plan'")
+    with pytest.raises(UnexplainableError, match="from before"):
+        explain(connection, 1, readings_too=False, as_json=False)
