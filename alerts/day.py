@@ -100,15 +100,15 @@ class Day:
 
     def evidence(self, detector: Detector) -> Evidence:
         """The evidence of `detector`, whether it fired or not."""
-        plan = self.facts.plan
+        plan, score = self.facts.plan, self.score(detector)
         return self._evidence(
             detector=detector.NAME,
             version=detector.VERSION,
             parameters=detector.parameters(plan),
-            score=self.score(detector),
+            score=score,
             threshold=detector.threshold(plan),
-            sentence=self.sentence(detector),
-            counterfactual_kg=self._limit_kg(detector),
+            sentence=self.sentence(detector, score=score),
+            counterfactual_kg=detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, anchors=self.anchors),
         )
 
     def alarm_evidence(self) -> Evidence:
@@ -126,9 +126,9 @@ class Day:
             counterfactual_kg=round(self.weight_kg - above + plan.alarm_kg, 3),
         )
 
-    def sentence(self, detector: Detector) -> messages.Sentence:
-        """In French and English; a detector without words of its own is told by its score and what would undo it."""
-        score, threshold = self.score(detector), detector.threshold(self.facts.plan)
+    def sentence(self, detector: Detector, *, score: float) -> messages.Sentence:
+        """In French and English; a detector without words of its own is told by its score and the usual weight."""
+        threshold = detector.threshold(self.facts.plan)
         if detector is macd:
             return messages.trend(score, threshold_kg=threshold, context=self.context)
         if detector in (guideline, guideline_loss):
@@ -141,12 +141,8 @@ class Day:
             score,
             threshold=threshold,
             above_kg=None if self.baseline_kg is None else round(self.weight_kg - self.baseline_kg, 4),
-            limit_kg=self._limit_kg(detector),
             context=self.context,
         )
-
-    def _limit_kg(self, detector: Detector) -> float | None:
-        return detector.would_not_fire_at_kg(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
 
     def _evidence(
         self,
