@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -60,6 +60,7 @@ class Day:
         """`arrays`: those of `daily`, where somebody has them already."""
         self.facts = facts
         self.daily = daily
+        self._scores: dict[str, float] = {}
         self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
         self.anchors: Days = np.array(sorted(day.toordinal() for day in facts.anchors), dtype=np.int64)
 
@@ -93,7 +94,10 @@ class Day:
         return cardiauvergne.is_alarm(self.above_kg, plan=self.facts.plan)
 
     def score(self, detector: Detector) -> float:
-        return float(detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)[-1])
+        if detector.NAME not in self._scores:
+            scores = detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
+            self._scores[detector.NAME] = float(scores[-1])
+        return self._scores[detector.NAME]
 
     def fires(self, detector: Detector) -> bool:
         return exceeds(self.score(detector), detector.threshold(self.facts.plan))
@@ -162,19 +166,24 @@ class Day:
             score=score,
             threshold=threshold,
             sentence=sentence,
-            readings=self._readings(),
+            readings=self._readings,
             baseline_kg=self.baseline_kg,
             noise_kg=self.noise_kg,
             dry_weight_kg=self.facts.dry_kg,
             weight_kg=self.weight_kg,
             gain_kg=score if detector in {guideline.NAME, guideline_loss.NAME} else None,
             would_not_have_fired_at_kg=counterfactual_kg,
-            earlier=self._earlier(),
+            earlier=self._earlier,
             anchors=sorted(self.facts.anchors),
-            plan=self.facts.plan.model_dump(mode="json"),
+            plan=self._plan,
             time_zone=self.facts.zone.key,
         )
 
+    @cached_property
+    def _plan(self) -> dict[str, Any]:
+        return self.facts.plan.model_dump(mode="json")
+
+    @cached_property
     def _earlier(self) -> list[UsedReading]:
         since = self.at - SHOWN
         return [
@@ -183,6 +192,7 @@ class Day:
             if day.measured_at < since
         ]
 
+    @cached_property
     def _readings(self) -> list[UsedReading]:
         """The daily weights of the last 14 days, and what was ignored among them, in the order of measuring."""
         since = self.at - SHOWN
