@@ -2,6 +2,7 @@
 
 import csv
 import re
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,8 +13,10 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
+from alerts.worker import Worker
 from clinician_api import enrolment, weights_to_check
 from ingest import history
+from schemas import database
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site
@@ -132,6 +135,29 @@ def test_a_decision_wakes_the_alerts_is_signed_and_stays(connection: Connection,
     for change in ("UPDATE reading_review SET note = ''", "DELETE FROM reading_review"):
         with pytest.raises(psycopg.errors.RaiseException, match="append-only"), connection.transaction():
             connection.execute(change.encode())
+
+
+def test_a_released_weight_is_judged_by_the_alerts(connection: Connection, database_url: str, people: Site) -> None:
+    now = CLOCK.now()
+    enrolment.enrol(connection, [seed.patient(2, now=now)], now=now)
+    for days in range(9, 1, -1):  # never on the day of the weight below
+        seed.weigh(connection, "p-0002", at=now - timedelta(days=days), kg=72 + days % 2 / 5, seq=days)
+    seed.weigh(connection, "p-0002", at=now - timedelta(hours=1), kg=79, reason="implausible_jump")
+    connection.commit()
+    with database.open_pool(database_url, service="alerts") as pool:
+        worker = Worker(
+            url=database_url, pool=pool, clock=CLOCK, stop=threading.Event(), screens_url="https://v.example"
+        )
+        worker.assess_due()
+        before = raised(connection)
+        decide(connection, people.signed_in(), 79, "release")
+        worker.assess_due()
+    assert (before, raised(connection)) == ([], [("decompensation", "alarm")])
+
+
+def raised(connection: Connection) -> list[tuple[object, ...]]:
+    connection.commit()
+    return connection.execute("SELECT cause, severity FROM episode WHERE patient_id = 'p-0002'").fetchall()
 
 
 def test_a_double_click_is_one_decision(connection: Connection, doubtful: Site) -> None:
