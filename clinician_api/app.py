@@ -13,7 +13,18 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from clinician_api import doors, episodes, health, live, patient_list, patients, sign_in, unknown_scales, worklist
+from clinician_api import (
+    doors,
+    episodes,
+    health,
+    live,
+    patient_list,
+    patients,
+    reading_review,
+    sign_in,
+    unknown_scales,
+    worklist,
+)
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from schemas import database
 from schemas.clock import Clock
@@ -27,6 +38,7 @@ ROUTERS = (
     patient_list.router,
     unknown_scales.router,
     patients.router,
+    reading_review.router,
     episodes.router,
     live.router,
 )

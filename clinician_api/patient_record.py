@@ -81,13 +81,24 @@ def set_dry_weight(conn: Connection, patient_id: str, *, weight_kg: float, autho
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A weighing (kg) as the table shows it."""
+    """A weighing (kg) as the table shows it, and what a person said of it last, unless that was undone."""
 
+    reading_id: int
     measured_at: datetime
     received_at: datetime
     weight_kg: float
     quarantine_reason: str | None
     source: str
+    state: str
+    review_id: int
+    reviewed: str | None
+    reviewer: str | None
+    reviewed_at: datetime | None
+
+    @property
+    def is_doubted(self) -> bool:
+        """Waits for a person."""
+        return self.state == "quarantined"
 
     @property
     def point(self) -> chart.Point:
@@ -95,10 +106,17 @@ class Reading:
 
 
 READINGS: LiteralString = """
-SELECT measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source
-FROM standing_reading
-WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND measured_at <= %(end)s
-ORDER BY measured_at DESC LIMIT %(most)s
+SELECT r.reading_id, r.measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source, state,
+       coalesce(said.review_id, 0) AS review_id, nullif(said.action, 'undo') AS reviewed, u.display_name AS reviewer,
+       said.at AS reviewed_at
+FROM standing_reading AS r
+LEFT JOIN LATERAL (
+    SELECT review_id, action, author, at FROM reading_review AS v WHERE v.reading_id = r.reading_id
+    ORDER BY review_id DESC LIMIT 1
+) AS said ON true
+LEFT JOIN app_user AS u ON u.user_id = said.author
+WHERE patient_id = %(patient_id)s AND r.measured_at >= %(start)s AND r.measured_at <= %(end)s
+ORDER BY r.measured_at DESC LIMIT %(most)s
 """
 
 

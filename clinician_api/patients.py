@@ -24,6 +24,7 @@ RANGES = {
     "all": message("All"),
 }
 NOISES = 2.0  # the personal band is the baseline ± this many standard deviations of the person's own noise
+MOST_CHECKS = 10
 BAD_WEIGHT = message("The dry weight must be a number of kg between 20 and 400, such as 72.5.")
 
 
@@ -74,6 +75,7 @@ def answer(
         patient=who,
         dry_weights=dry_weights,
         readings=readings,
+        checks=_checks(readings),
         episodes=episodes,
         charts={"wide": chart.draw(scene), "narrow": chart.draw(scene, width=420, height=300)},
         scene=scene,
@@ -83,6 +85,12 @@ def answer(
         joined=joined,
         request_id=uuid4,
     )
+
+
+def _checks(readings: list[Reading]) -> list[Reading]:
+    """What waits for a person first, then what a person decided; the rest is in the table."""
+    found = [reading for reading in readings if reading.is_doubted or reading.reviewed]
+    return sorted(found, key=lambda reading: not reading.is_doubted)[:MOST_CHECKS]
 
 
 def _start(conn: Connection, patient_id: str, range_: str, *, now: datetime) -> datetime:

@@ -44,7 +44,36 @@ EVENTS = {
     "close": message("Closed"),
 }
 ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}
-REASONS = {
+EXCLUSIONS = {
+    "other_person": message("another person's weight"),
+    "clothes": message("weighed with clothes or a bag"),
+    "scale_moved": message("the scale was moved"),
+    "typing_error": message("typing error"),
+    "other_reason": message("other reason, see note"),
+}
+"""Why a person says that a weight does not count."""
+REVIEWS = {
+    "release": message("Released"),
+    "exclude": message("Excluded"),
+    "undo": message("Decision undone"),
+}
+STATES = {
+    "accepted": message("accepted"),
+    "quarantined": message("in quarantine"),
+    "excluded": message("excluded"),
+    "superseded": message("replaced"),
+}
+EXPLANATIONS = {
+    "implausible_weight": message("No adult weighs this little: a bag, a pet or a child on the scale?"),
+    "implausible_jump": message(
+        "Too far from the last weight to be believed at once: was it somebody else on the scale?"
+    ),
+    "measured_in_the_future": message("The scale says it was weighed at a time still to come: its clock is wrong."),
+    "clock_not_set": message("The scale did not know what day it was: the day of this weight is not known."),
+    "ambiguous_person": message("Several people use this scale, and it could not tell which of them this was."),
+}
+"""Why ingest doubts a weight, for somebody who will ask the patient."""
+REASONS = EXCLUSIONS | {
     "implausible_weight": message("implausible weight"),
     "implausible_jump": message("implausible jump from the last weight"),
     "measured_in_the_future": message("time of weighing lies in the future"),

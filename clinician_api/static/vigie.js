@@ -81,7 +81,7 @@
   function refreshPatient(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
     let left = false;
-    for (const id of ["head", "weights", "episodes", "closed"]) {
+    for (const id of ["head", "weights", "checks", "episodes", "closed"]) {
       const part = document.getElementById(id);
       const next = fresh.getElementById(id);
       if (!part || !next) continue;

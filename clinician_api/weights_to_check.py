@@ -1,0 +1,49 @@
+"""Whose weights wait for a person? Patients with doubted weights of the last two days that nobody has decided about."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from schemas.database import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A patient and how many weights wait; the newest of them in kg, and why it is doubted."""
+
+    patient_id: str
+    family_name: str | None
+    given_name: str | None
+    weights: int
+    last_at: datetime
+    last_kg: float
+    reason: str
+
+
+# Starts from the partial index on doubted readings; a week's bound lets a hypertable look at one chunk or two.
+# OFFSET 0: how each of the few stands, never the standing of all.
+WAITING: LiteralString = """
+WITH waiting AS (
+    SELECT r.patient_id, count(*) AS weights, max(r.measured_at) AS last_at,
+           (array_agg(r.weight_kg ORDER BY r.measured_at DESC))[1]::float8 AS last_kg,
+           (array_agg(r.quarantine_reason ORDER BY r.measured_at DESC))[1] AS reason
+    FROM reading AS r, LATERAL (
+        SELECT state FROM standing_reading AS s
+        WHERE s.patient_id = r.patient_id AND s.measured_at = r.measured_at AND s.reading_id = r.reading_id OFFSET 0
+    ) AS standing
+    WHERE r.quarantine_reason IS NOT NULL AND r.measured_at > %(now)s - interval '7 days' AND r.measured_at <= %(now)s
+      AND r.received_at > %(now)s - interval '48 hours' AND standing.state = 'quarantined'
+    GROUP BY r.patient_id
+)
+SELECT waiting.*, i.family_name, i.given_name FROM waiting
+JOIN patient USING (patient_id) LEFT JOIN patient_identity AS i USING (patient_id)
+ORDER BY last_at DESC LIMIT 50
+"""
+
+
+def waiting(conn: Connection, *, now: datetime) -> list[Waiting]:
+    """The newest first, fifty patients at most."""
+    with conn.cursor(row_factory=class_row(Waiting)) as cursor:
+        return cursor.execute(WAITING, {"now": now}).fetchall()
