@@ -70,13 +70,17 @@
     [...after.querySelectorAll("details")].forEach((detail, index) => { if (opened[index] !== undefined) detail.open = opened[index]; });
   }
   function replace(part, next) {
-    const stops = (within) => [...within.querySelectorAll("a, button, summary")];
-    const place = stops(part).indexOf(document.activeElement);
+    // A table's rows come and go; the rest of a part is alike as long as it offers the same things to press.
+    const stops = (within) => [...within.querySelectorAll("a, button, summary")].filter((stop) => !stop.closest("tbody"));
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    const place = stops(part).indexOf(focused);
     const alike = stops(part).length === stops(next).length;
     if (alike) keepOpen(part, next);
     part.replaceWith(next);
     htmx.process(next);
-    if (alike && place >= 0) stops(next)[place].focus({ preventScroll: true });
+    const again = alike && place >= 0 ? stops(next)[place]
+      : focused && [...next.querySelectorAll("tbody a")].find((link) => link.href === focused.href);
+    if (again) again.focus({ preventScroll: true });
   }
   function refreshPatient(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
@@ -85,7 +89,8 @@
       const part = document.getElementById(id);
       const next = fresh.getElementById(id);
       if (!part || !next) continue;
-      if (writing(part)) { left = left || id === "episodes"; continue; }
+      const inUse = id === "checks" && part.matches(":hover, :focus-within");  // no button moves under hand
+      if (writing(part) || inUse) { left = left || inUse || id === "episodes"; continue; }
       replace(part, document.adoptNode(next));
     }
     return left;

@@ -91,6 +91,20 @@ def test_a_nurse_releases_a_weight_and_takes_it_back(connection: Connection, dou
     assert screen.complaints == []
 
 
+def test_no_decision_moves_under_the_hand(connection: Connection, doubtful: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.goto(PAGE)
+    screen.listening()
+    page.get_by_role("button", name="C'est bien son poids").focus()
+    seed.weigh(connection, "p-0002", at=CLOCK.now(), kg=30, reason="implausible_jump", seq=2)
+    connection.execute("SELECT pg_notify('vigie_reading', 'p-0002')")
+    connection.commit()
+    expect(page.locator("#news")).to_be_visible()
+    expect(page.locator(".check")).to_have_count(1)
+    page.locator("#news").click()
+    expect(page.locator(".check")).to_have_count(2)
+
+
 def test_an_accepted_weight_is_excluded_from_the_table_and_comes_back(
     connection: Connection, doubtful: Site, screen: Screen
 ) -> None:
