@@ -19,8 +19,8 @@ from typing import Any
 
 from ingest import arrival, reading_rows, service, subscriber
 from ingest import store as storing
+from ingest.connection import Delivery
 from ingest.store import Answer, Outcome
-from ingest.subscriber import Delivery
 from schemas import logs
 from schemas.clock import Clock, real_now
 from schemas.settings import read_settings
