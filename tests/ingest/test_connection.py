@@ -1,5 +1,6 @@
 """Messages in, receipts out, acknowledgements last: by mosquitto (MQTT 5) and iotcore (3.1.1), in bursts or not."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,11 @@ from tests.ingest.scale import Scale, wait_until
 COUNT = 3000  # more than either broker keeps in flight at once
 
 
+def answers(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def iotcore(tmp_path: Path) -> Iterator[int]:
     """The port of a broker that hangs up on MQTT 5, and answers no receipt before what it sent is acknowledged."""
@@ -30,6 +36,7 @@ def iotcore(tmp_path: Path) -> Iterator[int]:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
+    assert wait_until(lambda: answers(port))
     yield port
     process.kill()
     process.wait()
