@@ -20,9 +20,10 @@ from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
+from ingest.connection import Access, Delivery, NoBrokerError
 from ingest.stage import Stage
 from ingest.store import Outcome
-from ingest.subscriber import Access, Delivery, Subscriber
+from ingest.subscriber import Subscriber
 from ingest.subscriptions import Share
 from schemas import database
 from schemas.clock import Clock
@@ -245,7 +246,7 @@ def send_receipts(outcome: Outcome, deliveries: Sequence[Delivery], *, at: datet
     """Give each scale its words; whether they are on their way. If not, the messages come again."""
     try:
         subscriber.publish(receipt_messages.receipts(outcome.answers, at=at), deliveries)
-    except subscriber.NoBrokerError:
+    except NoBrokerError:
         return False
     return True
 

@@ -15,8 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from ingest import wire
-from ingest.wire import V311, Splitter, Wish
+from deploy.bench import packets
 
 WINDOW = 500
 FIRST = datetime(2026, 1, 1, 6, tzinfo=UTC)
@@ -33,9 +32,9 @@ class Flood:
         self._changed = threading.Condition()
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(wire.connect(_wish(), version=V311, keepalive=0))
+        self._socket.sendall(packets.connect(f"flood-{time.time_ns()}"))
         if listen:
-            self._socket.sendall(wire.subscribe(["vigie/1/bench/+/receipt"], version=V311, mid=1))
+            self._socket.sendall(packets.subscribe("vigie/1/bench/+/receipt"))
         threading.Thread(target=self._read, daemon=True).start()
 
     def send(self, seqs: range) -> None:
@@ -51,30 +50,27 @@ class Flood:
             self._changed.wait_for(lambda: self._taken >= count)
 
     def _reading(self, seq: int) -> bytes:
-        return wire.publish(*reading(seq, self._devices), version=V311, mid=seq % 65535 + 1)
+        return packets.publish(*reading(seq, self._devices), mid=seq % 65535 + 1)
 
     def _read(self) -> None:
-        splitter = Splitter()
+        splitter = packets.Splitter()
         while data := self._socket.recv(65536):
             now = time.perf_counter()
             taken = 0
-            for packet in splitter.feed(data):
-                if packet.kind == wire.PUBACK:
+            for kind, body in splitter.feed(data):
+                if kind == packets.PUBACK:
                     taken += 1
-                elif packet.kind == wire.PUBLISH:
-                    self._note(wire.published(packet, version=V311), now)
+                elif kind == packets.PUBLISH:
+                    self._note(body, now)
             with self._changed:
                 self._taken += taken
                 self._changed.notify()
 
-    def _note(self, received: wire.Published, now: float) -> None:
-        for seq in json.loads(received.payload)["stored"]:
+    def _note(self, body: bytes, now: float) -> None:
+        mid, payload = packets.published(body)
+        for seq in json.loads(payload)["stored"]:
             self.receipted.setdefault(seq, now)
-        self._socket.sendall(wire.acknowledgements([received.mid]))
-
-
-def _wish() -> Wish:
-    return Wish(client_id=f"flood-{time.time_ns()}", clean=True)
+        self._socket.sendall(packets.acknowledgement(mid))
 
 
 def reading(seq: int, devices: int) -> tuple[str, bytes]:

@@ -50,7 +50,12 @@ class Scale:
 
     def publish(self, device: str, payload: object, *, retain: bool = False, kind: str = "reading") -> None:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._client.publish(f"vigie/1/home/{device}/{kind}", data, qos=1, retain=retain)
+        self._last = self._client.publish(f"vigie/1/home/{device}/{kind}", data, qos=1, retain=retain)
+
+    def wait_until_taken(self) -> None:
+        """Until the broker has what was published last: from then on what waits, waits there."""
+        self._last.wait_for_publish(60)
+        assert self._last.is_published()
 
     def word(self, device: str, seq: int, *, times: int = 1) -> str:
         """The word for a seq once it was given `times` times; the same each time."""

@@ -47,7 +47,7 @@ def test_who_weighs_now_is_not_behind_the_backlog(start_ingest: Start, scale: Sc
     process.kill()
     process.wait()
     weigh(scale, "s1", range(24_000))
-    time.sleep(2)
+    scale.wait_until_taken()
     start_ingest("slow", "0.5")
     assert wait_until(lambda: any(scale.words.values()), seconds=30)
     time.sleep(2)  # patience with a backlog is half a second in this program

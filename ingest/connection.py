@@ -1,0 +1,379 @@
+"""Is there a connection to the broker? Messages come over it, receipts go back, until it is lost. The only paho here.
+
+Never used again after its loss, so an acknowledgement can never reach a connection other than the one that brought its
+message. Receipts go over a paho client of their own, since iotcore withholds its answers to them until we acknowledge,
+and so that waiting for room never keeps us from hearing those answers; with either of the two the other is given up.
+
+Memory is bounded by what we hold unacknowledged: the receive maximum tells the broker, and where it does not listen
+(3.1.1, or mosquitto 2.0.11's window bug) paho's thread waits for room. A broker that oversteps may miss our
+keep-alives meanwhile and hang up; after that it sends a window and no more, since nothing was acknowledged.
+"""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, ParamSpec
+from urllib.parse import unquote
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from pydantic.networks import AnyUrl
+
+from ingest import subscriptions
+from ingest.held import Held
+from ingest.message import Message
+from ingest.subscriptions import Share
+from schemas.settings import BrokerSettings
+
+V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+UNSUPPORTED_VERSION, TAKEN_OVER = 132, 142
+WINDOW = 4000
+BURST, LARGE = 500, 8192  # messages read at once; bytes
+SENDING = 1000  # receipts on their way; brokers that speak 3.1.1 may cut off who sends more
+SESSION_SECONDS = 14 * 86400
+KEEPALIVE_SECONDS = 30
+CONNECT_SECONDS = 10
+SMALLEST_WINDOW = 20  # mosquitto's default: with as many unacknowledged, more may be waiting in the broker
+QUIET_SECONDS = 1.0
+
+Arguments = ParamSpec("Arguments")
+
+
+class NoBrokerError(Exception):
+    """The connection is gone; the messages it brought will come again, on another."""
+
+
+class RefusedError(Exception):
+    """The broker answered, and does not want us; the message is its reason."""
+
+
+class HungUpError(Exception):
+    """The broker closed the connection before it said a word, as 3.1.1 brokers do on a client that speaks 5."""
+
+
+class Delivery(NamedTuple):
+    """A message with what is needed to acknowledge it."""
+
+    message: Message
+    connection: "Connection"
+    mid: int
+    qos: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Where the broker is, and what lets us in."""
+
+    url: AnyUrl
+    tls: BrokerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a lane asks of the broker: a session by this name, kept or not, and its part of the messages."""
+
+    client_id: str
+    kept: bool
+    share: Share
+
+
+class Reader(Client):
+    """Reads all that is there: paho alone asks `select` before each message, which is half of its time.
+
+    `loop_read` is public, and paho's own thread calls it; should it not, messages are handed over one by one.
+    """
+
+    came = 0  # messages that were handed to us
+    bursting = False
+
+    def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=protocol,
+            clean_session=None if protocol == V5 else not kept,
+            manual_ack=True,
+            reconnect_on_failure=False,
+        )
+        self.after_burst: Callable[[], None] = lambda: None
+
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+        """Read until something other than a message comes, or nothing, or enough came to be handed over."""
+        self.bursting = True
+        try:
+            for _ in range(BURST):
+                before = self.came
+                code = super().loop_read(max_packets)
+                if code or self.came == before:
+                    break
+        finally:
+            self.bursting = False
+            self.after_burst()
+        return code
+
+
+class Link:
+    """One paho client, from CONNECT to its loss; `closed` is set when it is lost."""
+
+    def __init__(self, access: Access, *, client_id: str, kept: bool, version: MQTTProtocolVersion) -> None:
+        self.version = version
+        self.closed = threading.Event()
+        self.lost: Callable[[], None] = self.closed.set
+        self.session_present = False
+        self.welcomed_at = 0.0
+        self.window = SENDING
+        self.shared = False
+        self.taken_over = False
+        self._kept = kept
+        self._answered = threading.Event()
+        self._refusal: ReasonCode | None = None
+        self._access = access
+        self.client = Reader(client_id=client_id, protocol=version, kept=kept)
+        self.client.on_connect = self.guarded(self._on_connect)
+        self.client.on_disconnect = self._on_disconnect
+
+    def open(self) -> None:
+        """Connect and be welcomed.
+
+        Raises:
+            OSError: nobody answers there, or TLS fails.
+            HungUpError: somebody answers, but not to this version of MQTT.
+            RefusedError: we are not allowed in.
+        """
+        url, client = self._access.url, self.client
+        secure = url.scheme == "mqtts"
+        if secure:
+            client.tls_set_context(_tls(self._access.tls))
+        if url.username:
+            client.username_pw_set(unquote(url.username), unquote(url.password) if url.password else None)
+        client.connect_timeout = CONNECT_SECONDS
+        client.max_inflight_messages_set(0)  # `publish` keeps to the broker's window, paho does not know it
+        host, port = (url.host or "").strip("[]"), url.port or (8883 if secure else 1883)
+        if self.version == V5:
+            client.connect(host, port, KEEPALIVE_SECONDS, clean_start=not self._kept, properties=self._limits())
+        else:
+            client.connect(host, port, KEEPALIVE_SECONDS)
+        client.loop_start()
+        try:
+            self._await_welcome()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the connection and its thread; the session stays with the broker."""
+        self.lost()
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def guarded(self, callback: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        """An exception ends paho's thread in silence; it must end the connection, so that another is made."""
+
+        def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+            try:
+                callback(*args, **kwargs)
+            except BaseException:
+                self.lost()
+                raise
+
+        return guarded
+
+    def _limits(self) -> Properties:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = SESSION_SECONDS if self._kept else 0
+        properties.ReceiveMaximum = WINDOW
+        return properties
+
+    def _await_welcome(self) -> None:
+        if not self._answered.wait(CONNECT_SECONDS):
+            raise TimeoutError("the broker does not answer")
+        if self._refusal and self._refusal.value != UNSUPPORTED_VERSION:
+            raise RefusedError(str(self._refusal))
+        if self._refusal or self.closed.is_set():
+            raise HungUpError
+
+    def _on_connect(
+        self, _client: Client, _: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._refusal = reason
+        self.session_present = bool(flags.session_present)
+        self.welcomed_at = time.monotonic()
+        self.window = min(SENDING, getattr(properties, "ReceiveMaximum", SENDING))
+        self.shared = self.version == V5 and getattr(properties, "SharedSubscriptionAvailable", 1) == 1
+        self._answered.set()
+
+    def _on_disconnect(
+        self, _client: Client, _: object, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self.taken_over = reason.value == TAKEN_OVER
+        self.lost()
+        self._answered.set()
+
+
+class Connection:
+    """Two links to the broker: messages come over one, receipts go over the other; lost together."""
+
+    def __init__(
+        self,
+        access: Access,
+        session: Session,
+        *,
+        version: MQTTProtocolVersion,
+        deliver: Callable[[list[Delivery]], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self.detail = "connecting to the broker"
+        self.version = version
+        self._session, self._deliver, self._now = session, deliver, now
+        self._backlog: bool | None = None
+        self._last_message = 0.0
+        self._burst: list[Delivery] = []
+        self._on_their_way = 0
+        self._arrived = threading.Condition()
+        self.link = Link(access, client_id=session.client_id, kept=session.kept, version=version)
+        self.sending = Link(access, client_id=f"{session.client_id}-receipts", kept=False, version=version)
+        self.link.lost = self.sending.lost = self._lose
+        self.closed = self.link.closed
+        self.held = Held(self.closed.is_set)
+        self.link.client.on_message = self.link.guarded(self._on_message)
+        self.link.client.after_burst = self.link.guarded(self._hand_over)
+        self.link.client.on_subscribe = self.link.guarded(self._on_subscribe)
+        self.sending.client.on_publish = self.sending.guarded(self._on_publish)
+
+    def open(self) -> None:
+        """Connect and subscribe; messages may come before this returns.
+
+        Raises:
+            OSError, HungUpError, RefusedError: see `Link`.
+        """
+        self.sending.open()
+        self.link.open()
+        wanted, unwanted = subscriptions.filters(self._session.share, shared=self.link.shared)
+        if self._session.kept and unwanted:
+            self.link.client.unsubscribe(unwanted)
+        self.link.client.subscribe([(name, 1) for name in wanted])
+
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Publish with QoS 1 and wait until the broker has every one. By one thread at a time.
+
+        Raises:
+            NoBrokerError: the connection was lost before.
+        """
+        for topic, payload in messages:
+            self._wait_for_fewer(self.sending.window)
+            with self._arrived:
+                self._on_their_way += 1
+            self.sending.client.publish(topic, payload, qos=1)
+        self._wait_for_fewer(1)
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker that these messages are dealt with; nothing happens on a connection that is gone."""
+        some = [delivery for delivery in deliveries if delivery.qos]
+        if not self.closed.is_set():
+            for delivery in some:
+                self.link.client.ack(delivery.mid, delivery.qos)
+        self.held.remove([len(delivery.message.payload) for delivery in some])
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the broker surely waits for us with more."""
+        return self.held.messages >= (WINDOW // 4 if self.version == V5 else SMALLEST_WINDOW)
+
+    def close(self) -> None:
+        """End both links and their threads."""
+        self._lose()
+        self.link.close()
+        self.sending.close()
+
+    def _lose(self) -> None:
+        """From any thread: let everybody who waits for this connection know."""
+        if not self.closed.is_set() and self.detail == "ok":
+            self.detail = "the broker closed the connection"
+        self.closed.set()
+        self.sending.closed.set()
+        self.held.wake()
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def _wait_for_fewer(self, count: int) -> None:
+        """Until fewer receipts than that are on their way."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._on_their_way < count or self.closed.is_set())
+        if self.closed.is_set():
+            raise NoBrokerError
+
+    def _on_publish(
+        self, _client: Client, _: object, _mid: int, _reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        with self._arrived:
+            self._on_their_way -= 1
+            self._arrived.notify_all()
+
+    def _on_subscribe(
+        self, _client: Client, _: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        """Without the native topics we are of no use; a broker may know nothing of the others."""
+        if any(reason.is_failure for reason in reasons[: subscriptions.NATIVE]):
+            self.detail = "the broker does not let us subscribe to vigie/1/…: check its access rules"
+            self._lose()
+        else:
+            self.detail = "ok"
+
+    def _on_message(self, _client: Client, _: object, received: MQTTMessage) -> None:
+        """Take a message; without room QoS 0 is let go, since its sender will send it again."""
+        if self.closed.is_set() or not (received.qos or self.held.has_room):
+            return
+        self.link.client.came += len(received.payload) < LARGE  # a large one ends the burst: memory is bounded
+        message = Message(
+            topic=_topic(received),
+            payload=bytes(received.payload),
+            received_at=self._now(),
+            may_have_waited=self._may_have_waited(received.qos),
+            retained=received.retain,
+        )
+        self._burst.append(Delivery(message, self, received.mid, received.qos))
+        if not self.link.client.bursting:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Hand over what came; then wait for room."""
+        if not self._burst:
+            return
+        some, self._burst = self._burst, []
+        self.held.add([len(delivery.message.payload) for delivery in some if delivery.qos])
+        self._deliver(some)
+        self.held.wait_for_room()
+
+    def _may_have_waited(self, more: int) -> bool:
+        """Whether a backlog lies in the broker: after a reconnection or a full window, until all is quiet."""
+        now = time.monotonic()
+        if self._backlog is None:
+            self._backlog, self._last_message = self.link.session_present, self.link.welcomed_at
+        if self.held.messages + len(self._burst) + more >= SMALLEST_WINDOW:
+            self._backlog = True
+        elif self.held.messages + len(self._burst) == 0 and now - self._last_message >= QUIET_SECONDS:
+            self._backlog = False
+        self._last_message = now
+        return self._backlog
+
+
+def _topic(received: MQTTMessage) -> str:
+    """The topic; a broker should not, but may, let through what is not UTF-8."""
+    try:
+        return received.topic.replace("\0", "\ufffd")
+    except UnicodeDecodeError:
+        return "not UTF-8"
+
+
+def _tls(files: BrokerSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=files.ca_file)
+    if files.cert_file:
+        context.load_cert_chain(files.cert_file, files.key_file)
+    return context

@@ -1,0 +1,114 @@
+"""Messages in, receipts out, acknowledgements last: by mosquitto (MQTT 5) and iotcore (3.1.1), in bursts or not."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic.networks import AnyUrl
+
+from deploy.embedded_broker import EmbeddedBroker, free_port
+from ingest import subscriber
+from ingest.connection import V5, V311, Access, Delivery, NoBrokerError, Reader
+from ingest.subscriber import Subscriber
+from ingest.subscriptions import Share
+from schemas.clock import real_now
+from schemas.settings import BrokerSettings
+from tests.ingest.conftest import ROOT
+from tests.ingest.scale import Scale, wait_until
+
+COUNT = 3000  # more than either broker keeps in flight at once
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def iotcore(tmp_path: Path) -> Iterator[int]:
+    """The port of a broker that hangs up on MQTT 5, and answers no receipt before what it sent is acknowledged."""
+    port = free_port()
+    with (tmp_path / "iotcore.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
+        )
+    assert wait_until(lambda: answers(port))
+    yield port
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(params=["mosquitto", "iotcore"])
+def port(request: pytest.FixtureRequest, broker: EmbeddedBroker) -> int:
+    return int(request.getfixturevalue("iotcore")) if request.param == "iotcore" else broker.port
+
+
+def subscribe(port: int) -> Subscriber:
+    access = Access(url=AnyUrl(f"mqtt://127.0.0.1:{port}"), tls=BrokerSettings())
+    return Subscriber(access, Share(), now=real_now, stop=threading.Event())
+
+
+def receipt(delivery: Delivery) -> tuple[str, bytes]:
+    seq = delivery.message.payload.decode()
+    return delivery.message.topic.replace("/reading", "/receipt"), (
+        f'{{"stored": [{seq}], "quarantined": [], "rejected": []}}'.encode()
+    )
+
+
+def answer(count: int, ingest: Subscriber) -> list[bytes]:
+    """Receipt and acknowledge so many; what came, in its order."""
+    came: list[bytes] = []
+    for batch in ingest.batches():
+        came += [delivery.message.payload for delivery in batch]
+        subscriber.publish([receipt(delivery) for delivery in batch], batch)
+        subscriber.acknowledge(batch)
+        if len(came) >= count:
+            break
+    return came
+
+
+@pytest.mark.parametrize("bursts", [True, False])
+def test_everything_comes_once_in_order_and_is_receipted(
+    port: int, monkeypatch: pytest.MonkeyPatch, *, bursts: bool
+) -> None:
+    if not bursts:
+        monkeypatch.delattr(Reader, "loop_read")
+    with subscribe(port) as ingest:
+        assert wait_until(lambda: ingest.detail == "ok", seconds=30)
+        with Scale(port) as scale:
+            for seq in range(COUNT):
+                scale.publish("s1", str(seq).encode())
+            came = answer(COUNT, ingest)
+            assert wait_until(lambda: len(scale.words) == COUNT)
+    assert came == [str(seq).encode() for seq in range(COUNT)]
+
+
+def test_what_was_not_acknowledged_comes_again_and_the_old_connection_takes_no_receipt(broker: EmbeddedBroker) -> None:
+    with subscribe(broker.port) as ingest, Scale(broker.port) as scale:
+        assert wait_until(lambda: ingest.detail == "ok", seconds=30)
+        scale.publish("s1", b"1")
+        before = next(ingest.batches())
+        assert ingest.outstanding == 1
+        before[0].connection.close()
+        with pytest.raises(NoBrokerError):
+            subscriber.publish([receipt(before[0])], before)
+        again = next(ingest.batches())
+        subscriber.acknowledge(before)  # of a connection that is gone: says nothing to the broker
+        assert [(one.message.payload, one.message.may_have_waited) for one in again] == [(b"1", True)]
+        assert again[0].connection is not before[0].connection
+        assert ingest.outstanding == 1
+        subscriber.acknowledge(again)
+        assert ingest.outstanding == 0
+
+
+def test_mqtt_5_where_it_is_spoken_and_3_1_1_where_not(broker: EmbeddedBroker, iotcore: int) -> None:
+    for port, version in ((broker.port, V5), (iotcore, V311)):
+        with subscribe(port) as ingest, Scale(port) as scale:
+            assert wait_until(lambda: ingest.detail == "ok", seconds=30)
+            scale.publish("s1", b"1")
+            [delivery] = next(ingest.batches())
+            assert delivery.connection.version == version
