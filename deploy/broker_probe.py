@@ -4,17 +4,20 @@ The messages go to `vigie/1/vigie-doctor/probe/receipt`, where no scale listens,
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest import subscriptions, wire
-from ingest.link import HungUpError, Link, RefusedError
-from ingest.subscriber import SESSION_SECONDS
+from ingest import subscriptions
+from ingest.connection import SESSION_SECONDS, V5, V311, Access, HungUpError, Link, RefusedError
 from ingest.subscriptions import Share
-from ingest.wire import V5, V311, Packet, Version, Welcome, Wish
 from schemas.settings import BrokerSettings
 
 TOPIC = "vigie/1/vigie-doctor/probe/receipt"
@@ -38,73 +41,62 @@ def probe(url: AnyUrl, tls: BrokerSettings) -> Iterator[Answer]:
     Raises:
         OSError: nobody answers there, or TLS fails.
     """
+    access = Access(url=url, tls=tls)
     try:
-        version, welcome = _version(url, tls)
+        asked = _welcomed(access)
     except (RefusedError, HungUpError) as error:
         yield Answer(fine=False, needed=True, sentence=f"the broker does not let us in: {error}")
         return
+    version = asked.version
     yield Answer(fine=True, sentence=f"MQTT {'5' if version == V5 else '3.1.1'}")
-    if not welcome.shared:
+    if not asked.shared:
         yield Answer(fine=False, sentence="no shared subscriptions: several workers need `--sites` each")
-    kept = welcome.numbers.get(wire.SESSION_EXPIRY, SESSION_SECONDS)
+    kept = asked.kept_seconds
     if kept < SESSION_SECONDS:
         sentence = (
             f"sessions end after {kept} s: what comes while ingest is away longer must be sent again by the scales"
         )
         yield Answer(fine=False, sentence=sentence)
-    yield _access(url, tls, version)
-    yield from _windows(url, tls, version)
+    yield _access(access, version)
+    yield from _windows(access, version)
     sentence = (
         "whether its queues survive a restart cannot be asked: see `persistence`; scales resend what got no receipt"
     )
     yield Answer(fine=True, sentence=sentence)
 
 
-def _version(url: AnyUrl, tls: BrokerSettings) -> tuple[Version, Welcome]:
-    wish = Wish(client_id=f"vigie-doctor-{uuid4().hex[:8]}", clean=True, session_seconds=SESSION_SECONDS)
-    version = V5
+def _welcomed(access: Access) -> Link:
+    """A link that was welcomed as ingest would be, and is closed again."""
+    name = _name()
     try:
-        link = Link(url, tls, wish, version=version)
+        with _linked(access, name=name, kept=True, version=V5) as link:
+            pass
     except HungUpError:
-        version = V311
-        link = Link(url, tls, wish, version=version)
-    _end(url, tls, link, wish)
-    return version, link.welcome
+        with _linked(access, name=name, kept=True, version=V311) as link:
+            pass
+    _end(access, name=name, version=link.version)
+    return link
 
 
-def _end(url: AnyUrl, tls: BrokerSettings, link: Link, wish: Wish) -> None:
-    """Leave no session behind."""
-    link.close()
-    Link(url, tls, Wish(client_id=wish.client_id, clean=True), version=link.version).close()
-
-
-def _access(url: AnyUrl, tls: BrokerSettings, version: Version) -> Answer:
+def _access(access: Access, version: MQTTProtocolVersion) -> Answer:
     """Whether ingest may subscribe; a broker says so at once, and keeps it from nobody else."""
     wanted, _ = subscriptions.filters(Share(), shared=False)
-    link = Link(url, tls, Wish(client_id=f"vigie-doctor-{uuid4().hex[:8]}", clean=True), version=version)
-    link.send(wire.subscribe(wanted, version=version, mid=1))
-    suback = next((packet for packet in _packets(link) if packet.kind == wire.SUBACK), None)
-    link.close()
-    codes = wire.granted(suback, version=version) if suback else []
-    if not codes or any(code >= 128 for code in codes[: subscriptions.NATIVE]):
+    with _linked(access, name=_name(), kept=False, version=version) as link:
+        reasons = _subscribed(link, wanted)
+    if not reasons or any(reason.is_failure for reason in reasons[: subscriptions.NATIVE]):
         return Answer(fine=False, needed=True, sentence="we may not subscribe to vigie/1/+/+/reading: its access rules")
     return Answer(fine=True, sentence="we may subscribe to what scales publish")
 
 
-def _windows(url: AnyUrl, tls: BrokerSettings, version: Version) -> Iterator[Answer]:
+def _windows(access: Access, version: MQTTProtocolVersion) -> Iterator[Answer]:
     """Let a session of 3.1.1, which cannot ask for more, be away for `QUEUED` messages, and count what is kept."""
-    session = Wish(client_id=f"vigie-doctor-{uuid4().hex[:8]}", clean=False)
-    link = Link(url, tls, session, version=V311)
-    link.send(wire.subscribe([TOPIC], version=V311, mid=1))
-    heard = any(packet.kind == wire.SUBACK for packet in _packets(link))
-    link.close()
-    sent = heard and _publish(url, tls, version)
-    link = Link(url, tls, session, version=V311)
-    window = sum(1 for _ in _published(link, acknowledged=False)) if sent else 0
-    link.close()
-    link = Link(url, tls, session, version=V311)
-    kept = sum(1 for _ in _published(link, acknowledged=True)) if window else 0
-    _end(url, tls, link, session)
+    name = _name()
+    with _linked(access, name=name, kept=True, version=V311) as link:
+        heard = bool(_subscribed(link, [TOPIC]))
+    sent = heard and _publish(access, version)
+    window = _brought(access, name=name, acknowledged=False) if sent else 0
+    kept = _brought(access, name=name, acknowledged=True) if window else 0
+    _end(access, name=name, version=V311)
     if not window:
         yield Answer(fine=False, sentence="its limits cannot be tried out: its access rules do not let us")
         return
@@ -122,36 +114,83 @@ def _windows(url: AnyUrl, tls: BrokerSettings, version: Version) -> Iterator[Ans
         yield Answer(fine=True, sentence=f"all of {QUEUED} messages were kept for a client that was away")
 
 
-def _publish(url: AnyUrl, tls: BrokerSettings, version: Version) -> bool:
+def _publish(access: Access, version: MQTTProtocolVersion) -> bool:
     """Whether the broker took them all."""
-    link = Link(url, tls, Wish(client_id=f"vigie-doctor-{uuid4().hex[:8]}", clean=True), version=version)
-    taken = 0
-    for start in range(0, QUEUED, AT_ONCE):
-        mids = range(start + 1, start + AT_ONCE + 1)
-        link.send(b"".join([wire.publish(TOPIC, b"{}", version=version, mid=mid) for mid in mids]))
-        missing = AT_ONCE
-        for packet in _packets(link):
-            missing -= packet.kind == wire.PUBACK
-            if not missing:
+    taken: list[int] = []
+
+    def note(_client: Client, _: object, mid: int, _reason: ReasonCode, _properties: Properties | None) -> None:
+        taken.append(mid)
+
+    with _linked(access, name=_name(), kept=False, version=version) as link:
+        link.client.on_publish = note
+        for count in range(AT_ONCE, QUEUED + 1, AT_ONCE):
+            for _ in range(AT_ONCE):
+                link.client.publish(TOPIC, b"{}", qos=1)
+            if _settled(taken, enough=count) < count:
                 break
-        taken += AT_ONCE - missing
-    link.close()
-    return taken == QUEUED
+    return len(taken) == QUEUED
 
 
-def _published(link: Link, *, acknowledged: bool) -> Iterator[None]:
-    for packet in _packets(link):
-        if packet.kind == wire.PUBLISH:
-            if acknowledged:
-                link.send(wire.acknowledgements([wire.published(packet, version=link.version).mid]))
-            yield
+def _brought(access: Access, *, name: str, acknowledged: bool) -> int:
+    """How many messages this session brings, up to `QUEUED`."""
+    came: list[int] = []
+
+    def note(client: Client, _: object, message: MQTTMessage) -> None:
+        came.append(message.mid)
+        if acknowledged:
+            client.ack(message.mid, message.qos)
+
+    with _linked(access, name=name, kept=True, version=V311, hear=note):
+        return _settled(came, enough=QUEUED)
 
 
-def _packets(link: Link) -> Iterator[Packet]:
-    """What comes until nothing has come for a second."""
-    link.limit_silence(QUIET_SECONDS)
-    until = time.monotonic() + 30
-    for packets in link.packets():
-        yield from packets
-        if time.monotonic() > until:
-            return
+def _subscribed(link: Link, filters: Sequence[str]) -> list[ReasonCode]:
+    """The broker's answer to each; none if it does not answer."""
+    answers: list[ReasonCode] = []
+
+    def note(_client: Client, _: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None) -> None:
+        answers.extend(reasons)
+
+    link.client.on_subscribe = note
+    link.client.subscribe([(name, 1) for name in filters])
+    _settled(answers, enough=len(filters))
+    return answers
+
+
+def _settled(came: Sequence[object], *, enough: int) -> int:
+    """How many came, once they are enough or nothing has come for a second."""
+    count, since = 0, time.monotonic()
+    while count < enough and time.monotonic() < since + QUIET_SECONDS:
+        time.sleep(0.01)
+        if len(came) > count:
+            count, since = len(came), time.monotonic()
+    return count
+
+
+@contextmanager
+def _linked(
+    access: Access,
+    *,
+    name: str,
+    kept: bool,
+    version: MQTTProtocolVersion,
+    hear: Callable[[Client, object, MQTTMessage], None] | None = None,
+) -> Iterator[Link]:
+    """A link by this name; its session stays with the broker if `kept`."""
+    link = Link(access, client_id=name, kept=kept, version=version)
+    link.client.on_message = hear
+    link.open()
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def _end(access: Access, *, name: str, version: MQTTProtocolVersion) -> None:
+    """Leave no session behind."""
+    with _linked(access, name=name, kept=False, version=version):
+        pass
+
+
+def _name() -> str:
+    return f"vigie-doctor-{uuid4().hex[:8]}"

@@ -1,4 +1,4 @@
-"""Is there a connection to the broker? Messages come over it, receipts go back, until it is lost. The only paho here.
+"""Is there a connection to the broker? Messages come over it, receipts go back, until it is lost.
 
 Never used again after its loss, so an acknowledgement can never reach a connection other than the one that brought its
 message. Receipts go over a paho client of their own, since iotcore withholds its answers to them until we acknowledge,
@@ -129,6 +129,7 @@ class Link:
         self.welcomed_at = 0.0
         self.window = SENDING
         self.shared = False
+        self.kept_seconds = SESSION_SECONDS
         self.taken_over = False
         self._kept = kept
         self._answered = threading.Event()
@@ -207,6 +208,7 @@ class Link:
         self.welcomed_at = time.monotonic()
         self.window = min(SENDING, getattr(properties, "ReceiveMaximum", SENDING))
         self.shared = self.version == V5 and getattr(properties, "SharedSubscriptionAvailable", 1) == 1
+        self.kept_seconds = getattr(properties, "SessionExpiryInterval", SESSION_SECONDS)
         self._answered.set()
 
     def _on_disconnect(

@@ -1,15 +1,16 @@
 """Which scales does the broker know of? What is announced there now, and who here would read it."""
 
-import threading
-from collections.abc import Iterator
+import time
+from contextlib import closing
 from typing import NamedTuple
 
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
 from pydantic.networks import AnyUrl
 
-from ingest import dialects, wire
+from ingest import dialects
 from ingest.adapters import home_assistant
-from ingest.link import HungUpError, Link
-from ingest.wire import V5, V311, Version, Wish
+from ingest.connection import V5, V311, Access, HungUpError, Link
 from schemas.settings import BrokerSettings
 
 CLIENT_ID = "vigie-discovery"
@@ -29,30 +30,27 @@ def announced(url: AnyUrl, tls: BrokerSettings, *, seconds: float) -> list[Found
     Raises:
         OSError: the broker cannot be reached.
         RefusedError: it does not let us in.
+        HungUpError: it closes the connection, whichever MQTT we speak.
     """
+    access = Access(url=url, tls=tls)
     try:
-        return _announced(url, tls, version=V5, seconds=seconds)
+        return _announced(access, version=V5, seconds=seconds)
     except HungUpError:
-        return _announced(url, tls, version=V311, seconds=seconds)
+        return _announced(access, version=V311, seconds=seconds)
 
 
-def _announced(url: AnyUrl, tls: BrokerSettings, *, version: Version, seconds: float) -> list[Found]:
-    link = Link(url, tls, Wish(client_id=CLIENT_ID, clean=True), version=version)
-    end = threading.Timer(seconds, link.close)
-    end.start()
-    try:
-        link.send(wire.subscribe(home_assistant.FILTERS, version=version, mid=1))
-        return sorted(set(_heard(link)))
-    finally:
-        end.cancel()
-        link.close()
+def _announced(access: Access, *, version: MQTTProtocolVersion, seconds: float) -> list[Found]:
+    payloads: list[bytes] = []
 
+    def hear(client: Client, _: object, message: MQTTMessage) -> None:
+        payloads.append(bytes(message.payload))
+        client.ack(message.mid, message.qos)
 
-def _heard(link: Link) -> Iterator[Found]:
-    for packets in link.packets():
-        published = [wire.published(p, version=link.version) for p in packets if p.kind == wire.PUBLISH]
-        mids = [one.mid for one in published if one.qos]
-        link.send(wire.acknowledgements(mids))
-        for one in published:
-            for found in home_assistant.announced(one.payload):
-                yield Found(found.topic, found.unit, dialects.name_of(found.topic))
+    link = Link(access, client_id=CLIENT_ID, kept=False, version=version)
+    link.client.on_message = hear
+    with closing(link):
+        link.open()
+        link.client.subscribe([(name, 1) for name in home_assistant.FILTERS])
+        time.sleep(seconds)
+    found = [found for payload in payloads for found in home_assistant.announced(payload)]
+    return sorted({Found(one.topic, one.unit, dialects.name_of(one.topic)) for one in found})

@@ -28,8 +28,7 @@ import psycopg
 from deploy.bench import disk, rivals
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from deploy.embedded_postgres import EmbeddedPostgres
-from ingest.link import Link
-from ingest.wire import V311, Wish
+from ingest.connection import V311, Access, Link
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.settings import Settings, environment
@@ -124,9 +123,11 @@ def forget(bench: Bench, conn: database.Connection) -> None:
     """Empty the tables and end all sessions: each would go on queueing what is published for the others."""
     conn.execute(EMPTY)
     assert bench.settings.broker_url
+    access = Access(url=bench.settings.broker_url, tls=bench.settings.broker)
     for client_id in ("vigie-ingest", *(f"vigie-ingest-{number}" for number in range(2, 9)), *rivals.SESSIONS):
-        wish = Wish(client_id=client_id, clean=True)
-        Link(bench.settings.broker_url, bench.settings.broker, wish, version=V311).close()
+        link = Link(access, client_id=client_id, kept=False, version=V311)
+        link.open()
+        link.close()
 
 
 def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1) -> dict[str, float]:

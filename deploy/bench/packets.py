@@ -7,6 +7,7 @@ Sections cited are those of MQTT Version 3.1.1 (OASIS, 2014).
 from collections.abc import Iterator
 
 PUBLISH, PUBACK = 0x30, 0x40
+GOODBYE = b"\xe0\x00"
 
 
 def connect(client_id: str) -> bytes:

@@ -22,11 +22,9 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from deploy import unprivileged
-from deploy.bench import flood, ingest
+from deploy.bench import flood, ingest, packets
 from deploy.bench.ingest import DEVICES, BenchError
 from deploy.embedded_broker import free_port, mosquitto_program
-from ingest import wire
-from ingest.wire import V311, Splitter, Wish
 from schemas.settings import BrokerUrl
 
 THREADS = 16
@@ -93,12 +91,12 @@ def _wake(port: int, context: ssl.SSLContext | None, seq: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as plain:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = context.wrap_socket(plain, server_hostname="localhost") if context else plain
-        link.sendall(wire.connect(Wish(client_id=f"wake-{seq}", clean=True), version=V311, keepalive=30))
-        link.sendall(wire.publish(*flood.reading(seq, DEVICES), version=V311, mid=1))
-        splitter, kinds = Splitter(), list[int]()
-        while wire.PUBACK not in kinds:
-            kinds += [packet.kind for packet in splitter.feed(link.recv(4096))]
-        link.sendall(wire.GOODBYE)
+        link.sendall(packets.connect(f"wake-{seq}"))
+        link.sendall(packets.publish(*flood.reading(seq, DEVICES), mid=1))
+        splitter, kinds = packets.Splitter(), list[int]()
+        while packets.PUBACK not in kinds:
+            kinds += [kind for kind, _ in splitter.feed(link.recv(4096))]
+        link.sendall(packets.GOODBYE)
         if context:
             link.close()
 

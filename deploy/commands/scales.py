@@ -22,7 +22,7 @@ def scales() -> None:
     """
     from deploy import outcome, stack
     from ingest import discovery
-    from ingest.link import RefusedError
+    from ingest.connection import RefusedError
     from schemas import database
     from schemas.settings import read_settings
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from ingest import reading_rows, service, subscriber
 from ingest import store as storing
-from ingest.connection import Delivery
 from ingest.store import Answer, Outcome
 from schemas import logs
 from schemas.clock import Clock, real_now
