@@ -71,8 +71,8 @@ def assess(facts: Facts, *, now: datetime, known_until: datetime | None) -> Asse
             known = Day(facts=facts, daily=daily[: index + 1])
             stale = now - day.measured_at > FRESH
             result.findings.extend(replace(finding, stale=stale) for finding in (_gain(known), _loss(known)))
-    newest = Day(facts=facts, daily=daily)
-    result.verdicts.extend(_verdict(newest, detector) for detector in _at_work(facts))
+            if index == len(daily) - 1:
+                result.verdicts.extend(_verdict(known, detector) for detector in _at_work(facts))
     return result
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from alerts import history, trial
+from alerts import history, many, trial
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
 from alerts.history import ZONE, Course, Event
@@ -155,7 +155,11 @@ class Study:
         """
         if detector not in self._scores:
             judge = DETECTORS[detector]
-            self._scores[detector] = [course.scores(judge, plan=self.plan) for course in progress(self.courses)]
+            if judge.NAME in many.AT_ONCE:
+                scored = many.scored(self.courses, judge)
+                self._scores[detector] = [course.at_moments(scored) for course in progress(self.courses)]
+            else:
+                self._scores[detector] = [course.scores(judge, plan=self.plan) for course in progress(self.courses)]
         return self._scores[detector]
 
     def solve(self, detector: str, *, budget: float) -> float:
@@ -256,7 +260,7 @@ def _alert(course: Course, index: int, detector: Detector, plan: Plan, *, score:
         severity=severity,
         detector=detector.NAME,
         score=score,
-        reason=day.sentence(detector)["en"],
+        reason=day.sentence(detector, score=score)["en"],
     )
 
 
@@ -270,7 +274,7 @@ def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
             severity="alert",
             detector=guideline_loss.NAME,
             score=scores[index],
-            reason=course.day(index, plan=plan).sentence(guideline_loss)["en"],
+            reason=course.day(index, plan=plan).sentence(guideline_loss, score=scores[index])["en"],
         )
 
 

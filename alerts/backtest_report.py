@@ -18,6 +18,7 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
     """The figures under stable names; null where unknown."""
     return {
         "detector": result.detector,
+        "threshold": round(result.threshold, 4),
         "threshold_kg": round(result.threshold, 4),
         "budget": result.budget,
         "budget_met_only_by_never_alerting": result.never_alerts,
@@ -50,7 +51,7 @@ def as_json(result: BacktestResult) -> dict[str, Any]:
 
 def as_table(result: BacktestResult) -> Table:
     """The same for people."""
-    table = Table(title=f"Back-test: {result.detector}, threshold {result.threshold:.3f} kg", show_header=False)
+    table = Table(title=f"Back-test: {result.detector}, threshold {result.threshold:.3f}", show_header=False)
     alerts = result.true_alerts + result.false_alerts
     table.add_row("patients", f"{result.patients} ({result.patient_years:.1f} patient-years)")
     table.add_row("readings", _readings(result))

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 
 from alerts import registry
-from alerts.detectors import guideline, macd
+from alerts.detectors import guideline, macd, vigie
 from alerts.registry import DETECTORS
 from schemas.plan import Plan
+
+RECOMMENDED = vigie.NAME
+"""Of whom a budget is asked unless another is named."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -60,6 +60,7 @@ class Day:
         """`arrays`: those of `daily`, where somebody has them already."""
         self.facts = facts
         self.daily = daily
+        self._scores: dict[str, float] = {}
         self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
         self.anchors: Days = np.array(sorted(day.toordinal() for day in facts.anchors), dtype=np.int64)
 
@@ -93,22 +94,25 @@ class Day:
         return cardiauvergne.is_alarm(self.above_kg, plan=self.facts.plan)
 
     def score(self, detector: Detector) -> float:
-        return float(detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)[-1])
+        if detector.NAME not in self._scores:
+            scores = detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
+            self._scores[detector.NAME] = float(scores[-1])
+        return self._scores[detector.NAME]
 
     def fires(self, detector: Detector) -> bool:
         return exceeds(self.score(detector), detector.threshold(self.facts.plan))
 
     def evidence(self, detector: Detector) -> Evidence:
         """The evidence of `detector`, whether it fired or not."""
-        plan = self.facts.plan
+        plan, score = self.facts.plan, self.score(detector)
         return self._evidence(
             detector=detector.NAME,
             version=detector.VERSION,
             parameters=detector.parameters(plan),
-            score=self.score(detector),
+            score=score,
             threshold=detector.threshold(plan),
-            sentence=self.sentence(detector),
-            counterfactual_kg=self._limit_kg(detector),
+            sentence=self.sentence(detector, score=score),
+            counterfactual_kg=detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, anchors=self.anchors),
         )
 
     def alarm_evidence(self) -> Evidence:
@@ -126,9 +130,9 @@ class Day:
             counterfactual_kg=round(self.weight_kg - above + plan.alarm_kg, 3),
         )
 
-    def sentence(self, detector: Detector) -> messages.Sentence:
-        """In French and English; a detector without words of its own is told by its score and what would undo it."""
-        score, threshold = self.score(detector), detector.threshold(self.facts.plan)
+    def sentence(self, detector: Detector, *, score: float) -> messages.Sentence:
+        """In French and English; a detector without words of its own is told by its score and the usual weight."""
+        threshold = detector.threshold(self.facts.plan)
         if detector is macd:
             return messages.trend(score, threshold_kg=threshold, context=self.context)
         if detector in (guideline, guideline_loss):
@@ -141,12 +145,8 @@ class Day:
             score,
             threshold=threshold,
             above_kg=None if self.baseline_kg is None else round(self.weight_kg - self.baseline_kg, 4),
-            limit_kg=self._limit_kg(detector),
             context=self.context,
         )
-
-    def _limit_kg(self, detector: Detector) -> float | None:
-        return detector.would_not_fire_at_kg(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
 
     def _evidence(
         self,
@@ -166,19 +166,24 @@ class Day:
             score=score,
             threshold=threshold,
             sentence=sentence,
-            readings=self._readings(),
+            readings=self._readings,
             baseline_kg=self.baseline_kg,
             noise_kg=self.noise_kg,
             dry_weight_kg=self.facts.dry_kg,
             weight_kg=self.weight_kg,
             gain_kg=score if detector in {guideline.NAME, guideline_loss.NAME} else None,
             would_not_have_fired_at_kg=counterfactual_kg,
-            earlier=self._earlier(),
+            earlier=self._earlier,
             anchors=sorted(self.facts.anchors),
-            plan=self.facts.plan.model_dump(mode="json"),
+            plan=self._plan,
             time_zone=self.facts.zone.key,
         )
 
+    @cached_property
+    def _plan(self) -> dict[str, Any]:
+        return self.facts.plan.model_dump(mode="json")
+
+    @cached_property
     def _earlier(self) -> list[UsedReading]:
         since = self.at - SHOWN
         return [
@@ -187,6 +192,7 @@ class Day:
             if day.measured_at < since
         ]
 
+    @cached_property
     def _readings(self) -> list[UsedReading]:
         """The daily weights of the last 14 days, and what was ignored among them, in the order of measuring."""
         since = self.at - SHOWN

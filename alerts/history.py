@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -89,18 +89,26 @@ class Course:
             devices=sifted.devices,
             pauses=((event.at, event.until) for event in self.pauses if event.until),
         )
-        self._ordinals: Days = np.array([day.toordinal() for day in self.anchors], dtype=np.int64)
+        self.ordinals: Days = np.array([day.toordinal() for day in self.anchors], dtype=np.int64)
 
     def scores(self, detector: Detector, *, plan: Plan) -> list[float]:
         """The score at each moment, from what was known then."""
-        if not len(self.days):
-            return []
-        final = detector.scores(self.days, self.kg, plan=plan, anchors=self._ordinals).tolist()
-        kg = self.kg.tolist()
+        return self.at_moments(
+            detector.scores(*row, plan=plan, anchors=self.ordinals).tolist() for row in self.to_score()
+        )
+
+    def to_score(self) -> Iterator[tuple[Days, Kilograms]]:
+        """Whose scores are needed: all days with their weights, and those up to each moment that saw another weight."""
+        yield self.days, self.kg
+        for moment in self.moments:
+            if moment.weight_kg != self.kg[moment.number]:
+                yield self._then(moment, 0)
+
+    def at_moments(self, scored: Iterator[list[float]]) -> list[float]:
+        """The score at each moment, from the scores of what is to be scored; takes no more of them than it needs."""
+        final, kg = next(scored), self.kg.tolist()
         return [
-            final[moment.number]
-            if moment.weight_kg == kg[moment.number]
-            else float(detector.scores(*self._then(moment, 0), plan=plan, anchors=self._ordinals)[-1])
+            final[moment.number] if moment.weight_kg == kg[moment.number] else next(scored)[-1]
             for moment in self.moments
         ]
 
@@ -108,7 +116,7 @@ class Course:
         """The weight at or below which `detector` would not have fired at this moment."""
         moment = self.moments[index]
         known = self._then(moment, self._first_known(moment))
-        return detector.would_not_fire_at_kg(*known, plan=plan, anchors=self._ordinals)
+        return detector.would_not_fire_at_kg(*known, plan=plan, anchors=self.ordinals)
 
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""

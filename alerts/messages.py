@@ -60,18 +60,13 @@ def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
     }
 
 
-def risk(
-    score: float, *, threshold: float, above_kg: float | None, limit_kg: float | None, context: Context
-) -> Sentence:
-    """Any other detector: its score, the distance from the usual weight, and the weight that would have been fine."""
+def risk(score: float, *, threshold: float, above_kg: float | None, context: Context) -> Sentence:
+    """Any other detector: its score, and the distance from the usual weight."""
     tail = context.sentence()
     fr, en = f"risque {_fr(score)} (seuil {_fr(threshold)})", f"risk {score:.1f} (threshold {threshold:.1f})"
     if above_kg is not None:
         fr += f" ; {_said(above_kg)['fr']} par rapport au poids habituel"
         en += f"; {_said(above_kg)['en']} against the usual weight"
-    if limit_kg is not None:
-        fr += f" ; pas d'alerte à {_fr(limit_kg)} kg ou moins"
-        en += f"; no alert at or below {limit_kg:.1f} kg"
     return {"fr": fr + tail["fr"], "en": en + tail["en"]}
 
 

@@ -78,20 +78,20 @@ def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: 
 def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
     """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once."""
     down = -1 if detector is guideline_loss else 1
-    hits = np.flatnonzero(np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG)
+    fires = np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG
     last: int | None = None
-    previous = -1
-    limit_kg: float | None = None
-    passed = True
-    for index in hits.tolist():
-        between = course.moments_kg[previous + 1 : index]
-        passed = passed or (len(between) > 0 and (limit_kg is None or bool(np.any(down * between <= down * limit_kg))))
-        previous = index
-        if last is not None and not passed and not _again(course, last, index, down=down):
-            continue
+    for index in np.flatnonzero(fires).tolist():
+        if last is not None and not _again(course, last, index, down=down):
+            calm_kg = course.moments_kg[last + 1 : index][~fires[last + 1 : index]]
+            # What it takes to pass is asked for last: some detectors must search for it.
+            if not len(calm_kg) or not _passed(calm_kg, course.would_not_fire_at_kg(last, detector, plan=plan), down):
+                continue
         yield index
-        last, passed = index, False
-        limit_kg = course.would_not_fire_at_kg(index, detector, plan=plan)
+        last = index
+
+
+def _passed(calm_kg: NDArray[np.float64], limit_kg: float | None, down: int) -> bool:
+    return limit_kg is None or bool(np.any(down * calm_kg <= down * limit_kg))
 
 
 def _again(course: Course, last: int, index: int, *, down: int) -> bool:

@@ -48,8 +48,9 @@ def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days
     if count % 2 == 0:  # the newest, being high, leaves the upper of the two middle ones as the median
         return round(float(earlier[count // 2]) + threshold(plan), 3)
     middle = float(earlier[count // 2])
-    if count == 1:  # the median is the mean of the two
-        return round(middle + 2 * threshold(plan), 3)
+    alone = middle + 2 * threshold(plan)  # if the newest is itself one of the two middle ones
+    if count == 1 or alone <= earlier[count // 2 + 1]:
+        return round(alone, 3)
     return round((middle + float(earlier[count // 2 + 1])) / 2 + threshold(plan), 3)
 
 

@@ -9,7 +9,8 @@ counts as the last weight again. A fixed weighing, fitted once to days of severa
 reasons and figures in docs/detectors.md), makes one number of them: the score, 0 to 100, the chance in those worlds
 that such a day lies within a gain.
 
-A weight more than 4 kg from the last one waits for a second that agrees; until then the score stands.
+A weight more than 4 kg from the last one waits for a second that agrees; until then the score stands. More than 10 kg
+between two weighings is not fluid, whoever agrees: another person or scale, so every average begins there.
 """
 
 import math
@@ -46,7 +47,7 @@ COUNTED, TREND_COUNTED, PULL = 12.0, 30.0, 0.15
 """The prior counts as so many weighings, and is recalled a little at each."""
 NOISE_MEMORY, MEMORY = 1 - 1 / 80, 1 - 1 / 120
 CLIP, TREND_CLIP = 4.0, 6.25
-JUMP_KG, AGREE_KG = 4.0, 2.0
+JUMP_KG, AGREE_KG, STRANGE_KG = 4.0, 2.0, 10.0
 STEP_DAYS = 8.0
 USUAL_MISSING, MISSING_KEPT = 0.2, 0.93
 WAIT_DAYS = 10
@@ -167,6 +168,8 @@ def take(state: State, *, day: int, kg: float, afresh: bool = False) -> float:
         state.waiting = x
         _carry(state, 1)
         return state.score
+    if abs(x - state.recent[0]) > STRANGE_KG:
+        _begin_afresh(state, x)
     state.waiting, state.carried = None, 0
     state.missing *= MISSING_KEPT
     noise, trends = _learn(state, x)

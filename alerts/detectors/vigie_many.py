@@ -78,6 +78,7 @@ class Course:
         afresh = seen & begins
         self._begin_afresh(afresh, x)
         used = self._believed(seen, x, trusted=afresh)
+        self._begin_afresh(used & (np.abs(x - self.recent[0]) > vigie.STRANGE_KG), x)
         carried = ~used & (day > self.first) & (self.carried < vigie.CARRIED_DAYS)
         self.carried = np.where(used, 0, self.carried + carried)
         kept = self.missing * vigie.MISSING_KEPT

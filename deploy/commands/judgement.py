@@ -46,7 +46,7 @@ def budget(
     target: Annotated[
         float, typer.Argument(metavar="X", min=0.05, max=50, help="false alerts per patient-year, at most")
     ] = 1.0,
-    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than the first of the list")] = None,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than Vigie's own")] = None,
     nurses: Annotated[int, typer.Option(min=1, help="who share the calls")] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="alert by this threshold from now on")] = False,  # noqa: FBT002 a switch
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch
@@ -58,7 +58,7 @@ def budget(
     """
     import json
 
-    from alerts import registry
+    from alerts import choice, registry
     from alerts.trial import BudgetError
     from deploy import alarm_budget, outcome, stack
     from schemas import database
@@ -67,7 +67,7 @@ def budget(
 
     with outcome.explained():
         try:
-            name = registry.named(detector or next(iter(registry.DETECTORS))).NAME
+            name = registry.named(detector or choice.RECOMMENDED).NAME
         except registry.UnknownDetectorError as error:
             raise typer.BadParameter(str(error), param_hint="--detector") from None
         given = read_settings()

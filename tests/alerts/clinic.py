@@ -60,11 +60,16 @@ def add_user(
 
 
 def weigh(
-    conn: Connection, patient_id: str, weights: Sequence[tuple[datetime, float]], *, recorded_at: datetime
+    conn: Connection,
+    patient_id: str,
+    weights: Sequence[tuple[datetime, float]],
+    *,
+    recorded_at: datetime,
+    quarantine: str | None = None,
 ) -> None:
     """Store readings as ingest does, and tell alerts."""
     rows = [
-        {"patient_id": patient_id, "at": at, "kg": kg, "recorded_at": recorded_at, "quarantine": None}
+        {"patient_id": patient_id, "at": at, "kg": kg, "recorded_at": recorded_at, "quarantine": quarantine}
         for at, kg in weights
     ]
     with conn.cursor() as cursor:

@@ -33,6 +33,7 @@ rows = st.builds(
     measured_at=st.one_of(moments, st.integers(0, 40).map(lambda day: START + day * DAY)),
     weight_kg=st.integers(770, 880).map(lambda tenths: Decimal(tenths) / 10),
 )
+jumpy = st.sampled_from([80.0, 80.5, 62.0, 63.0, 176.0, 89.0])
 happenings = st.one_of(
     st.builds(Event, patient_id=st.just("P1"), at=moments, kind=st.just("decompensation")),
     st.builds(Event, patient_id=st.just("P1"), at=moments, kind=st.just("dry_weight"), weight_kg=st.floats(70, 85)),
@@ -72,6 +73,31 @@ def test_cutting_the_history_at_any_moment_changes_nothing_before_it(
     )
     assert [score for score in known.scores if score.at <= cut] == [score for score in whole.scores if score.at <= cut]
     assert [alert for alert in known.alerts if alert.at <= cut] == [alert for alert in whole.alerts if alert.at <= cut]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    some=st.lists(
+        st.tuples(st.integers(0, 60 * 24), st.sampled_from([80.0, 80.5, 62.0, 63.0, 176.0, 89.0])), max_size=25
+    ),
+    cut=moments,
+)
+def test_what_a_later_weight_confirms_changes_nothing_before_it(some: list[tuple[int, float]], cut: datetime) -> None:
+    history_rows = [
+        HistoricReading(patient_id="P1", measured_at=START + timedelta(hours=hour), weight_kg=Decimal(str(kg)))
+        for hour, kg in some
+    ]
+    whole = backtest.run(history_rows)
+    known = backtest.run([row for row in history_rows if row.measured_at <= cut])
+    assert known.scores == [score for score in whole.scores if score.at <= cut]
+    assert [one for one in known.alerts if one.at <= cut] == [one for one in whole.alerts if one.at <= cut]
+
+
+def test_a_doubted_weight_counts_from_the_one_that_confirms_it_on() -> None:
+    """Away for some days with a moved scale: the first weight waits, both are used once the second agrees."""
+    result = backtest.run([*readings([80.0] * 5), *readings([89.5, 89.3], start=START + 8 * DAY)])
+    assert (result.readings, result.doubts, result.released) == (6, {}, 1)
+    assert raised(result) == [9]
 
 
 @settings(max_examples=40, deadline=None)

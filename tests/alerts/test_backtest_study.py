@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import backtest_command, comparison, intervals, operating_curve
+from alerts import backtest_command, comparison, intervals, many, operating_curve
 from alerts.backtest import Study
 from alerts.backtest_command import BadSettingError, BadUsageError, UnknownDetectorError
 from alerts.history import Event
 from alerts.operating_curve import Curve
+from alerts.registry import DETECTORS
 from schemas.history_csv import BadCsvError
 from schemas.reading import HistoricReading
 
@@ -158,3 +159,22 @@ def test_two_people_under_one_id_are_told_apart_by_the_first_and_named_in_the_re
     result = backtest_command.backtest(path, as_json=True, echo=said.append)
     assert not [alert for alert in result.alerts if alert.kind != "no_transmission"]
     assert json.loads(said[0])["doubted_reasons"] == {"implausible_jump": 1, "other_person": 29}
+
+
+@given(
+    weights=st.lists(st.tuples(st.integers(0, 60 * 24), st.integers(780, 840)), min_size=1, max_size=40),
+    pause=st.integers(1, 59),
+)
+def test_many_patients_at_once_are_scored_as_one_by_one(weights: list[tuple[int, int]], pause: int) -> None:
+    readings = [
+        HistoricReading(
+            patient_id=f"P{hour % 3}", measured_at=START + timedelta(hours=hour), weight_kg=Decimal(tenths) / 10
+        )
+        for hour, tenths in weights
+    ]
+    until = START + pause * DAY
+    study = Study(readings, events=[Event(patient_id="P1", at=START, kind="pause", until=until)])
+    for name in many.AT_ONCE:
+        alone = [course.scores(DETECTORS[name], plan=study.plan) for course in study.courses]
+        for one, together in zip(alone, study.scores(name), strict=True):
+            assert together == pytest.approx(one, abs=0.002)

@@ -158,6 +158,14 @@ def test_a_second_reading_that_agrees_turns_a_jump_into_a_gain() -> None:
     assert exceeds(scores[41:44].max(), PLAN.vigie_threshold)
 
 
+@pytest.mark.parametrize("times", [2, 3, 9])
+def test_another_person_several_days_running_is_no_gain(times: int) -> None:
+    days, kg = steady()
+    kg[40 : 40 + times] += 29.0
+    scores = vigie.scores(days, kg, plan=PLAN)
+    assert not exceeds(scores.max(), PLAN.vigie_threshold)
+
+
 def test_a_known_new_beginning_is_no_gain() -> None:
     days, kg = steady()
     kg[40:] += 2.5

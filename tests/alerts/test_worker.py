@@ -93,6 +93,25 @@ def test_an_episode_keeps_the_evidence_of_its_severity_when_a_weaker_finding_rep
     assert connection.execute(by.format("episode_event")).fetchall() == [("guideline",), ("macd",)]
 
 
+def test_a_weight_in_quarantine_raises_nothing_and_is_used_once_the_next_agrees(
+    connection: Connection, assess: Assess
+) -> None:
+    clinic.add_patients(connection, ["P1"], enrolled_at=ENROLLED)
+    clinic.weigh(connection, "P1", clinic.mornings(NOW - DAY, STEADY), recorded_at=NOW - DAY)
+    assess(NOW - DAY)
+    clinic.weigh(connection, "P1", [(NOW, 86.4)], recorded_at=NOW, quarantine="implausible_jump")
+    assess(NOW)
+    assert clinic.episodes(connection) == []
+    clinic.weigh(connection, "P1", [(NOW + DAY, 86.2)], recorded_at=NOW + DAY)
+    assess(NOW + DAY)
+    assert [one.severity for one in clinic.episodes(connection)] == ["alarm"]
+    used = connection.execute("""
+        SELECT evidence #>> '{readings,-2,weight_kg}', evidence #>> '{readings,-2,ignored}' FROM episode
+    """)
+    assert used.fetchall() == [("86.4", None)]
+    assert clinic.count(connection, "SELECT count(*) FROM reading WHERE quarantine_reason IS NOT NULL") == 1
+
+
 def test_after_a_close_the_same_morning_stays_quiet_and_a_new_gain_does_not(
     connection: Connection, assess: Assess
 ) -> None:
