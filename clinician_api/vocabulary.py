@@ -76,6 +76,9 @@ EXPLANATIONS = {
 REASONS = EXCLUSIONS | {
     "implausible_weight": message("implausible weight"),
     "implausible_jump": message("implausible jump from the last weight"),
+    "unit_flip": message("looks like another unit (kg and lb)"),
+    "other_person": message("looks like somebody else's weight"),
+    "scale_shift": message("the scale may have been moved or replaced"),
     "measured_in_the_future": message("time of weighing lies in the future"),
     "clock_not_set": message("the scale's clock is not set"),
     "ambiguous_person": message("the scale was not sure who this was"),
