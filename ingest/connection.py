@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple, ParamSpec
 from urllib.parse import unquote
 
@@ -268,12 +269,16 @@ class Connection:
         Raises:
             NoBrokerError: the connection was lost before.
         """
-        for topic, payload in messages:
-            self._wait_for_fewer(self.sending.window)
+        waiting = iter(messages)
+        while some := list(islice(waiting, self.sending.window)):
             with self._arrived:
-                self._on_their_way += 1
-            self.sending.client.publish(topic, payload, qos=1)
-        self._wait_for_fewer(1)
+                self._on_their_way = len(some)
+            for topic, payload in some:
+                self.sending.client.publish(topic, payload, qos=1)
+            with self._arrived:
+                self._arrived.wait_for(lambda: not self._on_their_way or self.closed.is_set())
+                if self._on_their_way:
+                    raise NoBrokerError
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these messages are dealt with; nothing happens on a connection that is gone."""
@@ -304,19 +309,13 @@ class Connection:
         with self._arrived:
             self._arrived.notify_all()
 
-    def _wait_for_fewer(self, count: int) -> None:
-        """Until fewer receipts than that are on their way."""
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._on_their_way < count or self.closed.is_set())
-        if self.closed.is_set():
-            raise NoBrokerError
-
     def _on_publish(
         self, _client: Client, _: object, _mid: int, _reason: ReasonCode, _properties: Properties | None
     ) -> None:
         with self._arrived:
             self._on_their_way -= 1
-            self._arrived.notify_all()
+            if not self._on_their_way:
+                self._arrived.notify_all()
 
     def _on_subscribe(
         self, _client: Client, _: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None

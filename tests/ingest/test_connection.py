@@ -1,5 +1,7 @@
 """Messages in, receipts out, acknowledgements last: by mosquitto (MQTT 5) and iotcore (3.1.1), in bursts or not."""
 
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic.networks import AnyUrl
 
+from deploy import embedded_broker
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from ingest import subscriber
 from ingest.connection import V5, V311, Access, Delivery, NoBrokerError, Reader
@@ -47,8 +50,34 @@ def port(request: pytest.FixtureRequest, broker: EmbeddedBroker) -> int:
     return int(request.getfixturevalue("iotcore")) if request.param == "iotcore" else broker.port
 
 
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """The port of a mosquitto that wants TLS and a password, and the file of its certificate."""
+    program, openssl = embedded_broker.mosquitto_program(), shutil.which("openssl")
+    passwd = shutil.which("mosquitto_passwd")
+    if not (program and openssl and passwd):
+        pytest.skip("mosquitto and openssl are not installed")
+    port, cert, key, names = free_port(), tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "names"
+    make = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    make += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(make, check=True, capture_output=True)
+    subprocess.run([passwd, "-b", "-c", str(names), "ingest", "p@ss/word"], check=True, capture_output=True)
+    conf = tmp_path / "secure.conf"
+    lines = [f"listener {port} 127.0.0.1", f"certfile {cert}", f"keyfile {key}", f"password_file {names}"]
+    conf.write_text("\n".join([*lines, "allow_anonymous false", *(["user root"] if os.geteuid() == 0 else []), ""]))
+    process = subprocess.Popen([program, "-c", str(conf)])
+    assert wait_until(lambda: answers(port))
+    yield port, cert
+    process.kill()
+    process.wait()
+
+
 def subscribe(port: int) -> Subscriber:
-    access = Access(url=AnyUrl(f"mqtt://127.0.0.1:{port}"), tls=BrokerSettings())
+    return to(f"mqtt://127.0.0.1:{port}")
+
+
+def to(url: str, *, ca_file: Path | None = None) -> Subscriber:
+    access = Access(url=AnyUrl(url), tls=BrokerSettings(ca_file=ca_file))
     return Subscriber(access, Share(), now=real_now, stop=threading.Event())
 
 
@@ -112,3 +141,22 @@ def test_mqtt_5_where_it_is_spoken_and_3_1_1_where_not(broker: EmbeddedBroker, i
             scale.publish("s1", b"1")
             [delivery] = next(ingest.batches())
             assert delivery.connection.version == version
+
+
+@pytest.mark.parametrize(
+    ("word", "trusted", "detail"),
+    [
+        ("p%40ss%2Fword", True, "ok"),
+        ("wrong", True, "the broker refuses us: Not authorized"),
+        ("p%40ss%2Fword", False, "the broker cannot be reached: "),
+    ],
+)
+@pytest.mark.filterwarnings(  # paho leaves the socket of a failed handshake to the garbage collector
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_broker_that_wants_tls_and_a_password_lets_us_in_with_both_and_says_why_not(
+    secure: tuple[int, Path], word: str, detail: str, *, trusted: bool
+) -> None:
+    port, cert = secure
+    with to(f"mqtts://ingest:{word}@127.0.0.1:{port}", ca_file=cert if trusted else None) as ingest:
+        assert wait_until(lambda: ingest.detail.startswith(detail)), ingest.detail
