@@ -215,7 +215,7 @@ class Link:
     def _on_disconnect(
         self, _client: Client, _: object, _flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self.taken_over = reason.value == TAKEN_OVER
+        self.taken_over = self.taken_over or reason.value == TAKEN_OVER
         self.lost()
         self._answered.set()
 
@@ -233,6 +233,7 @@ class Connection:
         now: Callable[[], datetime],
     ) -> None:
         self.detail = "connecting to the broker"
+        self.served = False
         self.version = version
         self._session, self._deliver, self._now = session, deliver, now
         self._backlog: bool | None = None
@@ -289,6 +290,11 @@ class Connection:
         self.held.remove([len(delivery.message.payload) for delivery in some])
 
     @property
+    def taken_over(self) -> bool:
+        """Whether another client came with our name."""
+        return self.link.taken_over or self.sending.taken_over
+
+    @property
     def is_full(self) -> bool:
         """Whether the broker surely waits for us with more."""
         return self.held.messages >= (WINDOW // 4 if self.version == V5 else SMALLEST_WINDOW)
@@ -325,6 +331,7 @@ class Connection:
             self.detail = "the broker does not let us subscribe to vigie/1/…: check its access rules"
             self._lose()
         else:
+            self.served = True
             self.detail = "ok"
 
     def _on_message(self, _client: Client, _: object, received: MQTTMessage) -> None:

@@ -77,7 +77,7 @@ class Lane:
                 self._say(f"the broker refuses us: {error}")
             except OSError as error:
                 self._say(f"the broker cannot be reached: {error.strerror or type(error).__name__}")
-            else:
+            if connection.served and not connection.taken_over:
                 wait = RETRY_SECONDS[0]
             version = V311 if hung_up and version == V5 else V5
             self._stop.wait(wait if not (hung_up and version == V311) else 0)
@@ -95,7 +95,7 @@ class Lane:
             connection.close()
             with self._news:
                 self.pending.clear()  # it comes again; kept, every reconnection would add to it
-        if connection.link.taken_over:
+        if connection.taken_over:
             self._say("another ingest with our name took our place: give each its own --worker number")
         elif not self._stop.is_set():
             self._say(connection.detail)
