@@ -34,7 +34,7 @@ WELCOME = """
   Sign in     {nurse} or {cardiologist}
   Password    {password}
 
-Everybody is simulated; a day takes {minutes:.2g} minutes, and the first morning begins now. Logs: {log}
+Everybody is simulated; a day takes {minutes:.2g} minutes, and people weigh in the morning. Logs: {log}
 Scales of your own may speak to {broker}; another terminal may use VIGIE_HOME={home} ./run vigie …
 Ctrl-C ends everything."""
 
