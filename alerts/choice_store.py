@@ -8,8 +8,8 @@ import structlog
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from alerts.choice import DEFAULT, Choice, Duty
-from alerts.registry import DETECTORS
+from alerts.judgement.choice import DEFAULT, Choice, Duty
+from alerts.judgement.registry import DETECTORS
 from schemas.database import Connection
 
 log = structlog.get_logger()

@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
-from alerts.assessment import HISTORY
+from alerts.judgement.assessment import HISTORY
 from alerts.store import FUTURE, ReadingRow
 from schemas.database import Connection
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 
-from alerts import evidence_store, explanation, store
+from alerts import evidence_store, store
 from alerts.evidence_store import StoredEpisode
+from alerts.judgement import explanation
 from schemas.alert import Evidence
 from schemas.database import Connection
 
@@ -22,7 +23,7 @@ def explain(
 
     Raises:
         UnknownEpisodeError: no such episode.
-        alerts.explanation.UnexplainableError: the evidence does not suffice.
+        alerts.judgement.explanation.UnexplainableError: the evidence does not suffice.
     """
     stored = evidence_store.episode(conn, episode_id)
     if stored is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from alerts.assessment import FRESH, Assessment, Finding
+from alerts.judgement.assessment import FRESH, Assessment, Finding
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 
 Kind = Literal["raised", "repeated", "severity_rose", "back_in_band"]

@@ -11,9 +11,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from alerts.comparison import SAME
 from alerts.detectors.detector import exceeds
 from alerts.policy import MERGE
+from alerts.study.comparison import SAME
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from alerts.choice import Choice
+from alerts.judgement.choice import Choice
 from alerts.shadow import Judged
 from schemas.database import Connection
 

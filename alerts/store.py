@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from alerts import anchors
-from alerts.assessment import HISTORY, Assessment, Doubted, Facts
-from alerts.baseline import Weight
-from alerts.choice import Choice
+from alerts.judgement import anchors
+from alerts.judgement.assessment import HISTORY, Assessment, Doubted, Facts
+from alerts.judgement.baseline import Weight
+from alerts.judgement.choice import Choice
 from alerts.policy import Action, Episode
 from schemas import plausibility
 from schemas.alert import Cause, Evidence, Severity

@@ -13,10 +13,12 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import assessment, choice_store, policy, sender, store
-from alerts.assessment import Assessment, Verdict
-from alerts.choice import Choice
+from alerts import choice_store, policy, store
+from alerts.delivery import sender
 from alerts.detectors import silence
+from alerts.judgement import assessment
+from alerts.judgement.assessment import Assessment, Verdict
+from alerts.judgement.choice import Choice
 from schemas import database
 from schemas.clock import Clock
 from schemas.database import Connection

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, time, timedelta
 from rich.console import Console
 from rich.table import Table
 
-from alerts import budget, choice_store, outcome_store
-from alerts.backtest import Study
-from alerts.budget import ENOUGH_EVENTS, ENOUGH_FALSE_ALERTS, Price
-from alerts.choice import Duty
-from alerts.history import Event
-from alerts.intervals import Interval
+from alerts import choice_store
+from alerts.judgement.choice import Duty
+from alerts.judgement.history import Event
+from alerts.study import budget, outcome_store
+from alerts.study.backtest import Study
+from alerts.study.budget import ENOUGH_EVENTS, ENOUGH_FALSE_ALERTS, Price
+from alerts.study.intervals import Interval
 from schemas.database import Connection
 from simulator import cohort
 from simulator.cohort import SimulatedPatient
@@ -24,7 +25,7 @@ def price(conn: Connection, *, detector: str, target: float, nurses: int, now: d
     """What `target` false alerts per patient-year buy and cost.
 
     Raises:
-        alerts.trial.BudgetError: only a threshold that never alerts keeps it.
+        alerts.study.trial.BudgetError: only a threshold that never alerts keeps it.
     """
     own = Study(outcome_store.readings(conn, now=now), events=list(outcome_store.decompensations(conn)))
     return budget.price(

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts import choice_store, shadow, shadow_store
-from alerts.choice import Duty
+from alerts.judgement.choice import Duty
 from alerts.shadow import Comparison
 from deploy.outcome import CommandError
 from schemas.database import Connection

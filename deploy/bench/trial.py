@@ -1,4 +1,4 @@
-"""What does a threshold find in a chronicle, and at what price? Alerts matched with events, as in `alerts.backtest`.
+"""What does a threshold find in a chronicle, and at what price? Alerts matched with events as in `alerts.study`.
 
 On a grid of days, so that a thousand patient-years take seconds. An alert is raised when the score comes to exceed the
 threshold, and again after each 3 days (`policy.MERGE`) for as long as it does; it is true if a decompensation is
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from alerts.backtest import MATCH
 from alerts.detectors.detector import TOLERANCE_KG
 from alerts.policy import MERGE
+from alerts.study.backtest import MATCH
 from simulator.chronicle import Chronicle
 
 Array = NDArray[np.float64]

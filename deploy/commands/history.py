@@ -66,8 +66,8 @@ def backtest(  # noqa: PLR0913, PLR0917 one for each option
     """
     import gc
 
-    from alerts import backtest_command
-    from alerts.trial import BudgetError
+    from alerts.study import backtest_command
+    from alerts.study.trial import BudgetError
     from deploy import outcome
 
     gc.disable()  # millions of small objects and no cycles: looking for them took a quarter of the time

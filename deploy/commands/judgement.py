@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:  # a fast `vigie --help`
-    from alerts.choice import Duty
+    from alerts.judgement.choice import Duty
 
 app = typer.Typer()
 shadow = typer.Typer(help="A second detector on the same weights, for whom nobody is paged.", no_args_is_help=True)
@@ -23,7 +23,7 @@ def explain(
     """Show why an episode was raised, and compute it again: status 1 if anything differs to the last digit."""
     from alerts import explain_command
     from alerts.explain_command import UnknownEpisodeError
-    from alerts.explanation import UnexplainableError
+    from alerts.judgement.explanation import UnexplainableError
     from deploy import outcome, stack
     from schemas import database
     from schemas.settings import read_settings
@@ -58,8 +58,8 @@ def budget(
     """
     import json
 
-    from alerts import choice, registry
-    from alerts.trial import BudgetError
+    from alerts.judgement import choice, registry
+    from alerts.study.trial import BudgetError
     from deploy import alarm_budget, outcome, stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock
@@ -91,8 +91,8 @@ def start_shadow(
     detector: Annotated[str, typer.Argument(metavar="DETECTOR[:THRESHOLD]", help="like macd, or macd:1.2")],
 ) -> None:
     """Run a detector in the shadow from now on, in place of any other one."""
-    from alerts.choice import BadSettingError, setting
-    from alerts.registry import UnknownDetectorError
+    from alerts.judgement.choice import BadSettingError, setting
+    from alerts.judgement.registry import UnknownDetectorError
 
     try:
         duty = setting(detector)

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.anchors import anchors
+from alerts.judgement.anchors import anchors
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import assessment, backtest, history, policy, trial
-from alerts.assessment import Assessment, Facts, Finding
-from alerts.backtest import BacktestResult
-from alerts.history import Event
+from alerts import policy
+from alerts.judgement import assessment, history
+from alerts.judgement.assessment import Assessment, Facts, Finding
+from alerts.judgement.history import Event
+from alerts.judgement.registry import DETECTORS
 from alerts.policy import Episode
-from alerts.registry import DETECTORS
+from alerts.study import backtest, trial
+from alerts.study.backtest import BacktestResult
 from schemas.alert import SEVERITIES
 from schemas.plan import Plan
 from schemas.reading import HistoricReading

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts import backtest_command, backtest_report, event_csv
-from alerts.backtest_command import UnknownDetectorError
+from alerts.study import backtest_command, backtest_report, event_csv
+from alerts.study.backtest_command import UnknownDetectorError
 from schemas.history_csv import BadCsvError
 
 KG = [80.0] * 6 + [82.5, 82.6, 80.1]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import backtest_command, comparison, intervals, many, operating_curve
-from alerts.backtest import Study
-from alerts.backtest_command import BadSettingError, BadUsageError, UnknownDetectorError
-from alerts.history import Event
-from alerts.operating_curve import Curve
-from alerts.registry import DETECTORS
+from alerts.judgement.history import Event
+from alerts.judgement.registry import DETECTORS
+from alerts.study import backtest_command, comparison, intervals, many, operating_curve
+from alerts.study.backtest import Study
+from alerts.study.backtest_command import BadSettingError, BadUsageError, UnknownDetectorError
+from alerts.study.operating_curve import Curve
 from schemas.history_csv import BadCsvError
 from schemas.reading import HistoricReading
 

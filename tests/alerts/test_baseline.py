@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import baseline
-from alerts.baseline import Weight
+from alerts.judgement import baseline
+from alerts.judgement.baseline import Weight
 
 PARIS = ZoneInfo("Europe/Paris")
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerts import notify, sender
+from alerts.delivery import notify, sender
 from alerts.messages import Notice
 from schemas.database import Connection
 from tests.alerts import clinic

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from alerts import baseline
-from alerts.baseline import Weight
 from alerts.detectors import (
     control_chart,
     cusum,
@@ -25,6 +23,8 @@ from alerts.detectors import (
     vigie_many,
 )
 from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from alerts.judgement import baseline
+from alerts.judgement.baseline import Weight
 from deploy.bench import worlds
 from schemas.plan import Plan
 from simulator import chronicle

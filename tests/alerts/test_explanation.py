@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import assessment, explanation
-from alerts.baseline import Weight
-from alerts.choice import Choice, Duty
-from alerts.day import Doubted, Facts
 from alerts.explain_command import UnknownEpisodeError, explain
-from alerts.explanation import UnexplainableError
-from alerts.registry import DETECTORS
+from alerts.judgement import assessment, explanation
+from alerts.judgement.baseline import Weight
+from alerts.judgement.choice import Choice, Duty
+from alerts.judgement.day import Doubted, Facts
+from alerts.judgement.explanation import UnexplainableError
+from alerts.judgement.registry import DETECTORS
 from schemas import database
 from schemas.alert import Evidence
 from schemas.database import Connection

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts import policy
-from alerts.assessment import Assessment, Finding
+from alerts.judgement.assessment import Assessment, Finding
 from alerts.policy import Action, Episode
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 

@@ -7,10 +7,11 @@ from typing import LiteralString
 import numpy as np
 import pytest
 
-from alerts import budget, choice_store, outcome_store
-from alerts.backtest import Study
-from alerts.choice import Duty
-from alerts.trial import BudgetError
+from alerts import choice_store
+from alerts.judgement.choice import Duty
+from alerts.study import budget, outcome_store
+from alerts.study.backtest import Study
+from alerts.study.trial import BudgetError
 from deploy import alarm_budget
 from schemas import database
 from schemas.database import Connection

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerts import choice_store
-from alerts.choice import Duty
+from alerts.judgement.choice import Duty
 from deploy import shadow_report
 from deploy.outcome import CommandError
 from schemas import database

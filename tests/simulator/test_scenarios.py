@@ -4,9 +4,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from alerts import baseline
-from alerts.assessment import Facts, assess
-from alerts.baseline import Weight
+from alerts.judgement import baseline
+from alerts.judgement.assessment import Facts, assess
+from alerts.judgement.baseline import Weight
 from schemas import plausibility
 from schemas.alert import SEVERITIES
 from schemas.plan import Plan

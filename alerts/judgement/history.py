@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts import anchors, baseline
-from alerts.assessment import HISTORY, Day, Facts
-from alerts.baseline import DailyWeight, Weight
 from alerts.detectors.detector import Days, Detector, Kilograms
+from alerts.judgement import anchors, baseline
+from alerts.judgement.assessment import HISTORY, Day, Facts
+from alerts.judgement.baseline import DailyWeight, Weight
 from schemas import plausibility
 from schemas.plan import Plan
 from schemas.plausibility import Weighed

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from alerts.detectors import guideline_loss
 from alerts.detectors.detector import TOLERANCE_KG, Detector
-from alerts.history import Course
+from alerts.judgement.history import Course
 from alerts.policy import MERGE, WORSE_KG
 from schemas.plan import Plan
 

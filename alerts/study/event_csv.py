@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
-from alerts.history import Event, EventKind
+from alerts.judgement.history import Event, EventKind
 from schemas import rfc3339
 from schemas.history_csv import BadCsvError
 

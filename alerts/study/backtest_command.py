@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from alerts import backtest_report, comparison, event_csv, operating_curve, registry
-from alerts.backtest import BacktestResult, Study
-from alerts.choice import BadSettingError, setting
-from alerts.comparison import Changed
-from alerts.operating_curve import Curve
-from alerts.registry import DETECTORS, UnknownDetectorError
-from alerts.trial import Operation
+from alerts.judgement import registry
+from alerts.judgement.choice import BadSettingError, setting
+from alerts.judgement.registry import DETECTORS, UnknownDetectorError
+from alerts.study import backtest_report, comparison, event_csv, operating_curve
+from alerts.study.backtest import BacktestResult, Study
+from alerts.study.comparison import Changed
+from alerts.study.operating_curve import Curve
+from alerts.study.trial import Operation
 from schemas import history_csv
 from schemas.history_csv import BadCsvError
 from schemas.reading import HistoricReading
@@ -55,7 +56,7 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     Raises:
         UnknownDetectorError, BadSettingError, BadUsageError: exit 2.
         schemas.history_csv.BadCsvError: a file is not as interface.md says; one line.
-        alerts.trial.BudgetError: the budget is negative or cannot be computed; one line.
+        alerts.study.trial.BudgetError: the budget is negative or cannot be computed; one line.
         OSError: a file cannot be read or written.
     """
     name = detector or next(iter(DETECTORS))

@@ -6,12 +6,13 @@ Pure: takes the weights, plan and time that were known, and gives one finding pe
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from alerts import baseline, messages
-from alerts.baseline import DailyWeight
-from alerts.day import Day, Doubted, Facts
+from alerts import messages
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
-from alerts.registry import DETECTORS
+from alerts.judgement import baseline
+from alerts.judgement.baseline import DailyWeight
+from alerts.judgement.day import Day, Doubted, Facts
+from alerts.judgement.registry import DETECTORS
 from schemas.alert import Cause, Evidence, Severity
 
 __all__ = ["DETECTORS", "Assessment", "Day", "Doubted", "Facts", "Finding", "Verdict", "assess", "shadowed"]

@@ -7,7 +7,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row, scalar_row
 
-from alerts.history import Event
+from alerts.judgement.history import Event
 from schemas.database import Connection
 from schemas.plausibility import CONFIRMABLE
 from schemas.reading import HistoricReading

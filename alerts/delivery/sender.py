@@ -9,7 +9,8 @@ from datetime import timedelta
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import messages, notify, outbox
+from alerts import messages
+from alerts.delivery import notify, outbox
 from schemas.clock import Clock
 from schemas.database import Connection
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.backtest import BacktestResult
+from alerts.study.backtest import BacktestResult
 
 SAME = timedelta(days=7)
 """Alerts of the two settings that are closer than this are one: both would have had the same call made."""

@@ -6,10 +6,10 @@ from datetime import datetime
 from statistics import median
 from typing import Any, Literal
 
-from alerts import intervals
-from alerts.backtest import Study
-from alerts.intervals import Interval
-from alerts.trial import BudgetError, Tally
+from alerts.study import intervals
+from alerts.study.backtest import Study
+from alerts.study.intervals import Interval
+from alerts.study.trial import BudgetError, Tally
 
 ENOUGH_FALSE_ALERTS = 50
 """So many false alerts in the budget's own terms fix the rate within ±28 % (95 %, Poisson): 50 patient-years at 1.0."""

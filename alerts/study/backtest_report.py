@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.table import Table
 
-from alerts import intervals
-from alerts.backtest import BacktestResult
-from alerts.intervals import Interval
-from alerts.trial import MATCH
+from alerts.study import intervals
+from alerts.study.backtest import BacktestResult
+from alerts.study.intervals import Interval
+from alerts.study.trial import MATCH
 from schemas.alert import Cause
 
 OTHER_KINDS: tuple[Cause, ...] = ("weight_loss", "no_transmission")

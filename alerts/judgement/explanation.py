@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts import assessment, baseline
-from alerts.baseline import DailyWeight, Weight
-from alerts.day import Day, Doubted, Facts
 from alerts.detectors import cardiauvergne, guideline_loss, silence
-from alerts.registry import DETECTORS
+from alerts.judgement import assessment, baseline
+from alerts.judgement.baseline import DailyWeight, Weight
+from alerts.judgement.day import Day, Doubted, Facts
+from alerts.judgement.registry import DETECTORS
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
 

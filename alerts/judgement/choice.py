@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from alerts import registry
 from alerts.detectors import guideline, macd, vigie
-from alerts.registry import DETECTORS
+from alerts.judgement import registry
+from alerts.judgement.registry import DETECTORS
 from schemas.plan import Plan
 
 RECOMMENDED = vigie.NAME

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
-from alerts import history, many, trial
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
-from alerts.history import ZONE, Course, Event
-from alerts.registry import DETECTORS
-from alerts.trial import Operation, Tally
+from alerts.judgement import history
+from alerts.judgement.history import ZONE, Course, Event
+from alerts.judgement.registry import DETECTORS
+from alerts.study import many, trial
+from alerts.study.trial import Operation, Tally
 from schemas.alert import Cause, Severity
 from schemas.plan import Plan
 from schemas.reading import HistoricReading

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from alerts.detectors import vigie, vigie_many
 from alerts.detectors.detector import Detector
-from alerts.history import Course
+from alerts.judgement.history import Course
 
 Grid = NDArray[np.float64]
 

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts import baseline, messages
-from alerts.baseline import DailyWeight, Weight
-from alerts.choice import DEFAULT, Choice
+from alerts import messages
 from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd
 from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from alerts.judgement import baseline
+from alerts.judgement.baseline import DailyWeight, Weight
+from alerts.judgement.choice import DEFAULT, Choice
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
 
