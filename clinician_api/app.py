@@ -26,6 +26,7 @@ from clinician_api import (
     reading_review,
     scale_stock,
     sign_in,
+    time_machine,
     unknown_scales,
     worklist,
 )
@@ -39,6 +40,7 @@ ROUTERS = (
     health.router,
     sign_in.router,
     worklist.router,
+    time_machine.router,
     patient_list.router,
     unknown_scales.router,
     scale_stock.router,
