@@ -1,0 +1,60 @@
+"""Can everybody use it? axe finds nothing on any page, in both languages, light and dark, at a desk and on a phone."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from clinician_api.app import create_app
+from schemas.settings import Settings
+from tests.clinician_api.conftest import CLOCK, Screen, Site
+
+PAGES = (
+    "/", "/patients", "/patients?q=zzz", "/patients/p-0003", "/patients/p-0007?range=all", "/patients/p-0002",
+    "/unknown-scales", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol", "/enrol/import", "/scales",
+    "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
+)  # fmt: skip
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+}
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), [("fr", 1280, "light"), ("en", 390, "dark")])
+def test_axe_finds_nothing_on_any_page(browser: Browser, clinic: Site, language: str, width: int, scheme: str) -> None:
+    screen = Screen(browser, clinic, width=width, locale="en-GB" if language == "en" else "fr-FR")
+    screen.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    screen.page.goto("/sign-in")
+    found = {"/sign-in": violations(screen)}
+    page = screen.sign_in()
+    if language == "en":
+        page.get_by_role("button", name="English").click()
+    for path in PAGES:
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(folded => { folded.open = true })")
+        found[path] = violations(screen)
+    screen.context.close()
+    assert {path: said for path, said in found.items() if said} == {}
+
+
+def violations(screen: Screen) -> list[str]:
+    results = Axe().run(screen.page, options=RULES)
+    return [f"{v['id']}: {v['nodes'][0]['html'][:160]} ({len(v['nodes'])})" for v in results.response["violations"]]
+
+
+def test_every_page_that_can_be_opened_is_looked_at() -> None:
+    """A page nobody thought of here would be looked at by nobody."""
+    app = create_app(Settings.model_validate({"database_url": "postgresql://127.0.0.1/x"}), clock=CLOCK)
+    seen = [re.sub(r"\?.*", "", path) for path in (*PAGES, "/sign-in")]
+    others = {"/healthz", "/live", "/static", "/episodes/{episode_id}", "/patients/{patient_id}/readings/{reading_id}"}
+    for route in app.routes:
+        path = getattr(route, "path", "")
+        if "GET" in (getattr(route, "methods", None) or ()) and path not in others:
+            pattern = re.sub(r"\{[^}]+\}", "[^/]+", path)
+            assert any(re.fullmatch(pattern, known) for known in seen), path
+
+
+def test_axe_would_find_a_fault(clinic: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.locator("h1").evaluate("title => { title.style.color = '#f0f0f0'; title.innerHTML += '<img src=/x.png>' }")
+    assert {said.split(":")[0] for said in violations(screen)} == {"color-contrast", "image-alt"}
