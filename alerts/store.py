@@ -35,7 +35,8 @@ SELECT watch.patient_id, watch.recorded_seen, watch.arrivals_seen < 0 AS first_l
        coalesce(latest.arrivals, 0) AS arrivals,
        coalesce(latest.arrivals, 0) <> watch.arrivals_seen AS has_arrivals
 FROM watch LEFT JOIN latest_reading AS latest USING (patient_id)
-WHERE watch.due_at <= %(now)s OR latest.arrivals <> watch.arrivals_seen
+WHERE (watch.due_at <= %(now)s OR latest.arrivals <> watch.arrivals_seen)
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = watch.patient_id)
 ORDER BY watch.due_at, watch.patient_id
 LIMIT %(limit)s
 FOR UPDATE OF watch SKIP LOCKED

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import LiteralString
+from typing import Literal, LiteralString
 
 from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict
@@ -43,6 +43,28 @@ WHERE p.patient_id = %(patient_id)s
 def patient(conn: Connection, patient_id: str) -> Patient | None:
     with conn.cursor(row_factory=class_row(Patient)) as cursor:
         return cursor.execute(PATIENT, {"patient_id": patient_id}).fetchone()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departed:
+    """That a patient is watched no longer, since when, why, and who said so."""
+
+    status: Literal["discharged", "deceased"]
+    reason: str
+    recorded_at: datetime
+    author: str
+
+
+DEPARTED: LiteralString = """
+SELECT status, reason, recorded_at, u.display_name AS author
+FROM departed JOIN app_user AS u ON u.user_id = departed.author WHERE patient_id = %(patient_id)s
+"""
+
+
+def departed(conn: Connection, patient_id: str) -> Departed | None:
+    """Whether the patient has left."""
+    with conn.cursor(row_factory=class_row(Departed)) as cursor:
+        return cursor.execute(DEPARTED, {"patient_id": patient_id}).fetchone()
 
 
 @dataclass(frozen=True, kw_only=True)

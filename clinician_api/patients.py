@@ -83,6 +83,7 @@ def answer(
         range=range_,
         draft=draft,
         joined=joined,
+        departed=patient_record.departed(conn, patient_id),
         request_id=uuid4,
     )
 

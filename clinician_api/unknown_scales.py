@@ -87,8 +87,8 @@ def choose(
     """The form: search the patient, say since when."""
     audit.write(conn, "patients.read", of="", by=user.user_id, at=now)
     scale = LentScale(site=_text(site), device_id=_text(device_id))
-    if borrower := _borrower(conn, scale):
-        return _claimed_meanwhile(page, borrower)
+    if has_it := borrower(conn, scale):
+        return _claimed_meanwhile(page, has_it)
     return _form(conn, page, scale, q=q)
 
 
@@ -123,9 +123,8 @@ def claim(  # noqa: PLR0913, PLR0917 a form's fields
     """It is this patient's, and so is what it sent since then."""
     scale = LentScale(site=_text(site), device_id=_text(device_id))
     conn.execute(LOCK_SCALE, vars(scale))
-    if borrower := _borrower(conn, scale):
-        same = borrower == patient_id
-        return _to_patient(conn, scale, borrower) if same else _claimed_meanwhile(page, borrower)
+    if has_it := borrower(conn, scale):
+        return _to_patient(conn, scale, has_it) if has_it == patient_id else _claimed_meanwhile(page, has_it)
     at, is_time = _instant(since)
     is_time = is_time and (at is None or at <= now)
     if patient_record.patient(conn, _text(patient_id)) is None or not is_time:
@@ -156,7 +155,8 @@ SELECT patient_id FROM device_loan WHERE site = %(site)s AND device_id = %(devic
 """
 
 
-def _borrower(conn: Connection, scale: LentScale) -> str | None:
+def borrower(conn: Connection, scale: LentScale) -> str | None:
+    """Who has the scale now."""
     row = conn.execute(BORROWER, vars(scale)).fetchone()
     return None if row is None else str(row[0])
 
