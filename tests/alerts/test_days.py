@@ -17,6 +17,21 @@ DAY = timedelta(days=1)
 TODAY = NOW.date()
 
 
+LEND = "INSERT INTO device_loan (site, device_id, patient_id, lent_at) VALUES ('h', 's', 'P1', %s)"
+HEAR = """
+INSERT INTO device_sighting VALUES ('h', 's', %(at)s, %(at)s, %(online)s)
+ON CONFLICT (site, device_id) DO UPDATE SET last_seen_at = excluded.last_seen_at, online = excluded.online
+"""
+EXCLUDE_ALL = """
+INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason, author, at)
+SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, 'exclude', 'clothes', %s, %s FROM reading
+"""
+ADD_NOBODYS_READING = """
+INSERT INTO reading (site, device_id, measured_at, received_at, recorded_at, weight_kg, source, raw)
+VALUES ('h', 's', %(at)s, %(at)s, %(at)s, 80, 'test', '')
+"""
+
+
 class Days:
     """Explains everybody's days at a given time."""
 
@@ -46,16 +61,12 @@ def days(database_url: str, connection: Connection) -> Any:
 
 
 def lend(conn: Connection, *, heard_at: datetime, online: bool | None = None) -> None:
-    conn.execute("INSERT INTO device_loan (site, device_id, patient_id, lent_at) VALUES ('h', 's', 'P1', %s)", (NOW - 5 * DAY,))  # fmt: skip
+    conn.execute(LEND, (NOW - 5 * DAY,))
     hear(conn, at=heard_at, online=online)
 
 
 def hear(conn: Connection, *, at: datetime, online: bool | None = None) -> None:
-    conn.execute(
-        "INSERT INTO device_sighting VALUES ('h', 's', %(at)s, %(at)s, %(online)s) ON CONFLICT (site, device_id)"
-        " DO UPDATE SET last_seen_at = excluded.last_seen_at, online = excluded.online",
-        {"at": at, "online": online},
-    )
+    conn.execute(HEAR, {"at": at, "online": online})
     conn.commit()
 
 
@@ -93,11 +104,7 @@ def test_a_weight_that_a_nurse_excludes_no_longer_makes_its_day(days: Days, conn
     clinic.weigh(connection, "P1", [(NOW - 2 * DAY, 80), (NOW, 80.2)], recorded_at=NOW)
     days.explain(NOW)
     assert days.of()[TODAY - 2 * DAY] == days.of()[TODAY] == "weighed"
-    connection.execute(
-        "INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason, author, at)"
-        " SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, 'exclude', 'clothes', %s, %s FROM reading",
-        (user, NOW + timedelta(hours=1)),
-    )
+    connection.execute(EXCLUDE_ALL, (user, NOW + timedelta(hours=1)))
     connection.commit()
     days.explain(NOW + timedelta(hours=1))
     assert days.of()[TODAY - 2 * DAY] == "not_weighed"
@@ -108,13 +115,9 @@ def test_a_weight_that_a_nurse_excludes_no_longer_makes_its_day(days: Days, conn
 def test_a_reading_whose_owner_is_learnt_months_later_makes_its_day(days: Days, connection: Connection) -> None:
     connection.execute("UPDATE patient SET enrolled_at = %s", (NOW - 90 * DAY,))
     days.explain(NOW)
-    connection.execute(
-        "INSERT INTO reading (site, device_id, patient_id, measured_at, received_at, recorded_at, weight_kg, source, raw)"
-        " VALUES ('h', 's', NULL, %(at)s, %(at)s, %(at)s, 80, 'test', '')",
-        {"at": NOW - 60 * DAY},
-    )
+    connection.execute(ADD_NOBODYS_READING, {"at": NOW - 60 * DAY})
     hear(connection, at=NOW - 60 * DAY)
-    connection.execute("INSERT INTO device_loan (site, device_id, patient_id, lent_at) VALUES ('h', 's', 'P1', %s)", (NOW - 80 * DAY,))  # fmt: skip
+    connection.execute(LEND, (NOW - 80 * DAY,))
     connection.commit()
     days.explain(NOW + timedelta(minutes=1))
     assert days.of()[TODAY - 60 * DAY] == "weighed"
