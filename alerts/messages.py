@@ -81,12 +81,12 @@ def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: flo
     }
 
 
-def silence(whole_days: int, *, threshold_days: int) -> Sentence:
-    """No weight for so many whole days of the patient's calendar."""
-    fr, en = ("s" if abs(whole_days) > 1 else "", "s" if whole_days != 1 else "")
+def silence(days: int, *, threshold_days: int) -> Sentence:
+    """No weight on so many days of the patient's calendar, those of our own outages not counted."""
+    fr, en = ("s" if abs(days) > 1 else "", "s" if days != 1 else "")
     return {
-        "fr": f"aucune pesée reçue depuis {whole_days} jour{fr} entier{fr} (seuil {threshold_days})",
-        "en": f"no weight received for {whole_days} whole day{en} (threshold {threshold_days})",
+        "fr": f"aucune pesée reçue depuis {days} jour{fr} (seuil {threshold_days})",
+        "en": f"no weight received for {days} day{en} (threshold {threshold_days})",
     }
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,12 +13,14 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import choice_store, policy, store
+from alerts import choice_store, outage_store, policy, store
+from alerts.days.keeper import Keeper
 from alerts.delivery import sender
 from alerts.detectors import silence
 from alerts.judgement import assessment
 from alerts.judgement.assessment import Assessment, Verdict
 from alerts.judgement.choice import Choice
+from alerts.outage_store import Outages
 from schemas import database
 from schemas.clock import Clock
 from schemas.database import Connection
@@ -29,6 +31,8 @@ log = structlog.get_logger()
 AT_ONCE = 100
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 2.0
+DAYS_SECONDS = 5.0
+"""Real seconds between two rounds over the patients' days."""
 POSTPONED_SECONDS = 300
 """Real seconds until a patient whose assessment failed is tried again."""
 AGAIN = timedelta(days=1)
@@ -39,11 +43,16 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     """Assess and send until `stop` is set, whatever happens to the database in between."""
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
-    with database.open_pool(url, service="alerts", max_size=sender.LANES + 2) as pool:
+    with database.open_pool(url, service="alerts", max_size=sender.LANES + 3) as pool:
         work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
-            for name, loop in (("heartbeat", work.beat), ("send", work.send), ("assess", work.assess))
+            for name, loop in (
+                ("heartbeat", work.beat),
+                ("send", work.send),
+                ("assess", work.assess),
+                ("days", work.days),
+            )
         ]
         for thread in threads:
             thread.start()
@@ -131,6 +140,7 @@ class Worker:
         batch = Batch(
             conn=conn,
             choice=choice_store.choice(conn),
+            outages=outage_store.outages(conn, [patient.patient_id for patient in claimed], now=now),
             now=now,
             retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate),
         )
@@ -150,6 +160,14 @@ class Worker:
         )
         return len(claimed)
 
+    def days(self) -> None:
+        """Keep the patients' days explained."""
+        keeper = Keeper(pool=self.pool, clock=self.clock)
+        while not self.stop.is_set():
+            keeper.explain_due()
+            self.interrupted.pop("days", None)
+            self.stop.wait(DAYS_SECONDS)
+
     def _listen(self, channel: Literal["vigie_reading", "vigie_notification"]) -> AbstractContextManager[Connection]:
         conn = database.connect(self.url, service="alerts", autocommit=True)
         conn.execute(f"LISTEN {channel}")
@@ -162,6 +180,7 @@ class Batch:
 
     conn: Connection
     choice: Choice
+    outages: Outages
     now: datetime
     retry_at: datetime
     assessments: dict[str, Assessment] = field(default_factory=dict)
@@ -185,7 +204,7 @@ class Batch:
             )
 
     def _take(self, patient: store.Claimed, record: store.Record) -> None:
-        facts = record.facts(self.choice)
+        facts = replace(record.facts(self.choice), outages=self.outages.spans(patient.patient_id))
         found = assessment.assess(facts, now=self.now, known_until=patient.recorded_seen)
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
@@ -207,7 +226,7 @@ class Batch:
         )
 
     def _look_again(self, facts: assessment.Facts) -> datetime:
-        due_at = silence.due_at(facts.silent_since, zone=facts.zone, plan=facts.plan)
+        due_at = silence.due_at(facts.silent_since, zone=facts.zone, plan=facts.plan, outages=facts.outages)
         tomorrow = self.now + AGAIN
         return min(due_at, tomorrow) if due_at > self.now else tomorrow
 

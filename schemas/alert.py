@@ -62,3 +62,7 @@ class Evidence(BaseModel):
     judged_at: Annotated[
         AwareDatetime | None, Field(description="of a silence, which has no weight to be timed by")
     ] = None
+    outages: Annotated[
+        list[tuple[AwareDatetime, AwareDatetime]],
+        Field(description="during the silence, when no weight could reach us"),
+    ] = []

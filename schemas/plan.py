@@ -28,4 +28,8 @@ class Plan(BaseModel):
     peer_threshold: float | None = None
     """Of the published detectors that nobody is watched by, in back-tests and benches; None: the paper's own."""
     silence_days: Annotated[int, Field(ge=1, le=7)] = 3
-    """Whole days without a weight before the no-transmission alert."""
+    """Days on which a weight was expected and none came, before the no-transmission alert."""
+    weigh_by_hour: Annotated[float, Field(ge=4, le=24)] | None = None
+    """The hour of the patient's day by which a weight is expected, 11.5 is 11:30; None: any time of the day."""
+    grace_hours: Annotated[float, Field(ge=0, le=12)] = 3.0
+    """How long after `weigh_by_hour` a weight may come before the day counts as missed; never beyond midnight."""

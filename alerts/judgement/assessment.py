@@ -89,9 +89,9 @@ def shadowed(facts: Facts) -> list[Verdict]:
 def quiet(facts: Facts, *, now: datetime) -> Finding:
     """Whether the patient has been silent for too long."""
     last = facts.silent_since
-    due = silence.due_at(last, zone=facts.zone, plan=facts.plan)
+    due = silence.due_at(last, zone=facts.zone, plan=facts.plan, outages=facts.outages)
     silent = now >= due
-    days = silence.whole_days(last, now, zone=facts.zone)
+    days = silence.missed_days(last, now, zone=facts.zone, plan=facts.plan, outages=facts.outages)
     sentence = messages.silence(days, threshold_days=facts.plan.silence_days)
     evidence = Evidence(
         detector=silence.NAME,
@@ -106,6 +106,7 @@ def quiet(facts: Facts, *, now: datetime) -> Finding:
         time_zone=facts.zone.key,
         silent_since=last,
         judged_at=now,
+        outages=[(outage.since, outage.until) for outage in facts.outages if outage.until > last],
     )
     at = due if silent else last
     return Finding(cause="no_transmission", at=at, severity="alert" if silent else None, evidence=evidence)

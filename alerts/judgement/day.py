@@ -12,6 +12,7 @@ import numpy as np
 from alerts import messages
 from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd
 from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from alerts.detectors.silence import Span
 from alerts.judgement import baseline
 from alerts.judgement.baseline import DailyWeight, Weight
 from alerts.judgement.choice import DEFAULT, Choice
@@ -45,6 +46,8 @@ class Facts:
     """The days from which on earlier weights no longer tell the baseline."""
     last_weight_at: datetime | None = None
     """Of the newest accepted weight, which may be older than any in `weights`."""
+    outages: Sequence[Span] = ()
+    """When the patient's weights could not reach us: those days count for no silence."""
 
     @property
     def silent_since(self) -> datetime:

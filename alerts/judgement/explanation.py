@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerts.detectors import cardiauvergne, guideline_loss, silence
+from alerts.detectors.silence import Span
 from alerts.judgement import assessment, baseline
 from alerts.judgement.baseline import DailyWeight, Weight
 from alerts.judgement.day import Day, Doubted, Facts
@@ -82,6 +83,7 @@ def _silence(evidence: Evidence) -> Evidence:
         zone=_zone(evidence),
         enrolled_at=evidence.silent_since,
         dry_kg=evidence.dry_weight_kg,
+        outages=[Span(since=since, until=until) for since, until in evidence.outages],
     )
     return assessment.quiet(facts, now=evidence.judged_at).evidence
 

@@ -285,7 +285,7 @@ def _silences(course: Course, plan: Plan) -> Iterator[Alert]:
     A pause moves the alert to as long after the pause as it would have been after the last weight.
     """
     instants = [moment.at for moment in course.moments]
-    never = timedelta(days=plan.silence_days, hours=-2)  # after so little, no zone's clocks can make it due
+    never = timedelta(days=plan.silence_days - 1)  # after so little, no zone's clocks and no hour can make it due
     for last, following in zip(instants, [*instants[1:], None], strict=True):
         if following is not None and following - last < never:
             continue
@@ -301,5 +301,5 @@ def _silences(course: Course, plan: Plan) -> Iterator[Alert]:
                 severity="alert",
                 detector=silence.NAME,
                 score=float(plan.silence_days),
-                reason=f"no weight for {plan.silence_days} whole days",
+                reason=f"no weight for {plan.silence_days} days",
             )

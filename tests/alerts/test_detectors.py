@@ -145,9 +145,10 @@ def test_silence_is_due_after_three_whole_local_days(last: str, due: str) -> Non
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)), st.integers(1, 7))  # noqa: DTZ001 aware by `timezones`
 def test_at_the_due_instant_so_many_whole_days_have_passed_and_not_a_moment_before(last: datetime, days: int) -> None:
-    due = silence.due_at(last, zone=PARIS, plan=Plan(silence_days=days))
-    assert silence.whole_days(last, due, zone=PARIS) == days
-    assert silence.whole_days(last, due - timedelta(microseconds=1), zone=PARIS) == days - 1
+    plan = Plan(silence_days=days)
+    due = silence.due_at(last, zone=PARIS, plan=plan)
+    assert silence.missed_days(last, due, zone=PARIS, plan=plan) == days
+    assert silence.missed_days(last, due - timedelta(microseconds=1), zone=PARIS, plan=plan) == days - 1
 
 
 def test_no_plan_switches_the_silence_alert_off() -> None:

@@ -33,8 +33,8 @@ def test_what_is_just_over_the_threshold_does_not_read_like_the_threshold() -> N
     assert sentence["fr"].startswith("+5,04 kg au-dessus du poids sec (seuil 5,0 kg)")
 
 
-def test_silence_is_counted_in_whole_days() -> None:
-    assert messages.silence(3, threshold_days=3)["fr"] == "aucune pesée reçue depuis 3 jours entiers (seuil 3)"
+def test_silence_is_counted_in_days() -> None:
+    assert messages.silence(3, threshold_days=3)["fr"] == "aucune pesée reçue depuis 3 jours (seuil 3)"
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
