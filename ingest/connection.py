@@ -19,23 +19,25 @@ from itertools import islice
 from typing import NamedTuple, ParamSpec
 from urllib.parse import unquote
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest import subscriptions
+from ingest import bulk, subscriptions
+from ingest.bulk import BulkClient
 from ingest.held import Held
 from ingest.message import Message
+from ingest.packets import Published
+from ingest.plain import PlainClient
 from ingest.subscriptions import Share
 from schemas.settings import BrokerSettings
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 UNSUPPORTED_VERSION, TAKEN_OVER = 132, 142
 WINDOW = 4000
-BURST, LARGE = 500, 8192  # messages read at once; bytes
 SENDING = 1000  # receipts on their way; brokers that speak 3.1.1 may cut off who sends more
 SESSION_SECONDS = 14 * 86400
 KEEPALIVE_SECONDS = 30
@@ -84,41 +86,6 @@ class Session:
     share: Share
 
 
-class Reader(Client):
-    """Reads all that is there: paho alone asks `select` before each message, which is half of its time.
-
-    `loop_read` is public, and paho's own thread calls it; should it not, messages are handed over one by one.
-    """
-
-    came = 0  # messages that were handed to us
-    bursting = False
-
-    def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=protocol,
-            clean_session=None if protocol == V5 else not kept,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        self.after_burst: Callable[[], None] = lambda: None
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read until something other than a message comes, or nothing, or enough came to be handed over."""
-        self.bursting = True
-        try:
-            for _ in range(BURST):
-                before = self.came
-                code = super().loop_read(max_packets)
-                if code or self.came == before:
-                    break
-        finally:
-            self.bursting = False
-            self.after_burst()
-        return code
-
-
 class Link:
     """One paho client, from CONNECT to its loss; `closed` is set when it is lost."""
 
@@ -136,7 +103,8 @@ class Link:
         self._answered = threading.Event()
         self._refusal: ReasonCode | None = None
         self._access = access
-        self.client = Reader(client_id=client_id, protocol=version, kept=kept)
+        kind = BulkClient if bulk.works() else PlainClient
+        self.client: BulkClient | PlainClient = kind(client_id=client_id, protocol=version, kept=kept)
         self.client.on_connect = self.guarded(self._on_connect)
         self.client.on_disconnect = self._on_disconnect
 
@@ -155,7 +123,6 @@ class Link:
         if url.username:
             client.username_pw_set(unquote(url.username), unquote(url.password) if url.password else None)
         client.connect_timeout = CONNECT_SECONDS
-        client.max_inflight_messages_set(0)  # `publish` keeps to the broker's window, paho does not know it
         host, port = (url.host or "").strip("[]"), url.port or (8883 if secure else 1883)
         if self.version == V5:
             client.connect(host, port, KEEPALIVE_SECONDS, clean_start=not self._kept, properties=self._limits())
@@ -238,7 +205,6 @@ class Connection:
         self._session, self._deliver, self._now = session, deliver, now
         self._backlog: bool | None = None
         self._last_message = 0.0
-        self._burst: list[Delivery] = []
         self._on_their_way = 0
         self._arrived = threading.Condition()
         self.link = Link(access, client_id=session.client_id, kept=session.kept, version=version)
@@ -246,10 +212,9 @@ class Connection:
         self.link.lost = self.sending.lost = self._lose
         self.closed = self.link.closed
         self.held = Held(self.closed.is_set)
-        self.link.client.on_message = self.link.guarded(self._on_message)
-        self.link.client.after_burst = self.link.guarded(self._hand_over)
+        self.link.client.take = self.link.guarded(self._take)
         self.link.client.on_subscribe = self.link.guarded(self._on_subscribe)
-        self.sending.client.on_publish = self.sending.guarded(self._on_publish)
+        self.sending.client.acknowledged = self.sending.guarded(self._on_acknowledged)
 
     def open(self) -> None:
         """Connect and subscribe; messages may come before this returns.
@@ -274,19 +239,17 @@ class Connection:
         while some := list(islice(waiting, self.sending.window)):
             with self._arrived:
                 self._on_their_way = len(some)
-            for topic, payload in some:
-                self.sending.client.publish(topic, payload, qos=1)
+            self.sending.client.send(some)
             with self._arrived:
-                self._arrived.wait_for(lambda: not self._on_their_way or self.closed.is_set())
-                if self._on_their_way:
+                self._arrived.wait_for(lambda: self._on_their_way <= 0 or self.closed.is_set())
+                if self._on_their_way > 0:
                     raise NoBrokerError
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these messages are dealt with; nothing happens on a connection that is gone."""
         some = [delivery for delivery in deliveries if delivery.qos]
         if not self.closed.is_set():
-            for delivery in some:
-                self.link.client.ack(delivery.mid, delivery.qos)
+            self.link.client.acknowledge([delivery.mid for delivery in some])
         self.held.remove([len(delivery.message.payload) for delivery in some])
 
     @property
@@ -315,12 +278,10 @@ class Connection:
         with self._arrived:
             self._arrived.notify_all()
 
-    def _on_publish(
-        self, _client: Client, _: object, _mid: int, _reason: ReasonCode, _properties: Properties | None
-    ) -> None:
+    def _on_acknowledged(self, count: int) -> None:
         with self._arrived:
-            self._on_their_way -= 1
-            if not self._on_their_way:
+            self._on_their_way -= count
+            if self._on_their_way <= 0:
                 self._arrived.notify_all()
 
     def _on_subscribe(
@@ -334,27 +295,22 @@ class Connection:
             self.served = True
             self.detail = "ok"
 
-    def _on_message(self, _client: Client, _: object, received: MQTTMessage) -> None:
-        """Take a message; without room QoS 0 is let go, since its sender will send it again."""
-        if self.closed.is_set() or not (received.qos or self.held.has_room):
+    def _take(self, came: list[Published]) -> None:
+        """Hand over what came, then wait for room; without room QoS 0 is let go, its sender will send it again."""
+        if self.closed.is_set():
             return
-        self.link.client.came += len(received.payload) < LARGE  # a large one ends the burst: memory is bounded
-        message = Message(
-            topic=_topic(received),
-            payload=bytes(received.payload),
-            received_at=self._now(),
-            may_have_waited=self._may_have_waited(received.qos),
-            retained=received.retain,
-        )
-        self._burst.append(Delivery(message, self, received.mid, received.qos))
-        if not self.link.client.bursting:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Hand over what came; then wait for room."""
-        if not self._burst:
-            return
-        some, self._burst = self._burst, []
+        now = self._now()
+        some: list[Delivery] = []
+        for published in came:
+            if published.qos or self.held.has_room:
+                message = Message(
+                    topic=_topic(published.topic),
+                    payload=published.payload,
+                    received_at=now,
+                    may_have_waited=self._may_have_waited(len(some) + published.qos),
+                    retained=published.retain,
+                )
+                some.append(Delivery(message, self, published.mid, published.qos))
         self.held.add([len(delivery.message.payload) for delivery in some if delivery.qos])
         self._deliver(some)
         self.held.wait_for_room()
@@ -364,18 +320,18 @@ class Connection:
         now = time.monotonic()
         if self._backlog is None:
             self._backlog, self._last_message = self.link.session_present, self.link.welcomed_at
-        if self.held.messages + len(self._burst) + more >= SMALLEST_WINDOW:
+        if self.held.messages + more >= SMALLEST_WINDOW:
             self._backlog = True
-        elif self.held.messages + len(self._burst) == 0 and now - self._last_message >= QUIET_SECONDS:
+        elif self.held.messages == 0 and now - self._last_message >= QUIET_SECONDS:
             self._backlog = False
         self._last_message = now
         return self._backlog
 
 
-def _topic(received: MQTTMessage) -> str:
+def _topic(topic: bytes) -> str:
     """The topic; a broker should not, but may, let through what is not UTF-8."""
     try:
-        return received.topic.replace("\0", "\ufffd")
+        return topic.decode().replace("\0", "\ufffd")
     except UnicodeDecodeError:
         return "not UTF-8"
 

@@ -1,4 +1,4 @@
-"""Messages in, receipts out, acknowledgements last: by mosquitto (MQTT 5) and iotcore (3.1.1), in bursts or not."""
+"""Messages in, receipts out, acknowledgements last: by mosquitto (5) and iotcore (3.1.1), in bulk, in bursts or not."""
 
 import os
 import shutil
@@ -14,8 +14,9 @@ from pydantic.networks import AnyUrl
 
 from deploy import embedded_broker
 from deploy.embedded_broker import EmbeddedBroker, free_port
-from ingest import subscriber
-from ingest.connection import V5, V311, Access, Delivery, NoBrokerError, Reader
+from ingest import bulk, subscriber
+from ingest.connection import V5, V311, Access, Delivery, NoBrokerError
+from ingest.plain import PlainClient
 from ingest.subscriber import Subscriber
 from ingest.subscriptions import Share
 from schemas.clock import real_now
@@ -100,12 +101,12 @@ def answer(count: int, ingest: Subscriber) -> list[bytes]:
     return came
 
 
-@pytest.mark.parametrize("bursts", [True, False])
-def test_everything_comes_once_in_order_and_is_receipted(
-    port: int, monkeypatch: pytest.MonkeyPatch, *, bursts: bool
-) -> None:
-    if not bursts:
-        monkeypatch.delattr(Reader, "loop_read")
+@pytest.mark.parametrize("way", ["bulk", "bursts", "one by one"])
+def test_everything_comes_once_in_order_and_is_receipted(port: int, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    if way != "bulk":
+        monkeypatch.setattr(bulk, "works", lambda: False)
+    if way == "one by one":
+        monkeypatch.delattr(PlainClient, "loop_read")
     with subscribe(port) as ingest:
         assert wait_until(lambda: ingest.detail == "ok", seconds=30)
         with Scale(port) as scale:
