@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -17,6 +18,7 @@ from pydantic.networks import AnyUrl
 
 from ingest import subscriptions
 from ingest.connection import SESSION_SECONDS, V5, V311, Access, HungUpError, Link, RefusedError
+from ingest.packets import Published
 from ingest.subscriptions import Share
 from schemas.settings import BrokerSettings
 
@@ -118,14 +120,10 @@ def _publish(access: Access, version: MQTTProtocolVersion) -> bool:
     """Whether the broker took them all."""
     taken: list[int] = []
 
-    def note(_client: Client, _: object, mid: int, _reason: ReasonCode, _properties: Properties | None) -> None:
-        taken.append(mid)
-
     with _linked(access, name=_name(), kept=False, version=version) as link:
-        link.client.on_publish = note
+        link.client.acknowledged = lambda count: taken.extend(range(count))
         for count in range(AT_ONCE, QUEUED + 1, AT_ONCE):
-            for _ in range(AT_ONCE):
-                link.client.publish(TOPIC, b"{}", qos=1)
+            link.client.send([(TOPIC, b"{}")] * AT_ONCE)
             if _settled(taken, enough=count) < count:
                 break
     return len(taken) == QUEUED
@@ -135,10 +133,11 @@ def _brought(access: Access, *, name: str, acknowledged: bool) -> int:
     """How many messages this session brings, up to `QUEUED`."""
     came: list[int] = []
 
-    def note(client: Client, _: object, message: MQTTMessage) -> None:
-        came.append(message.mid)
+    def note(link: Link, some: list[Published]) -> None:
+        mids = [published.mid for published in some]
+        came.extend(mids)
         if acknowledged:
-            client.ack(message.mid, message.qos)
+            link.client.acknowledge(mids)
 
     with _linked(access, name=name, kept=True, version=V311, hear=note):
         return _settled(came, enough=QUEUED)
@@ -174,11 +173,12 @@ def _linked(
     name: str,
     kept: bool,
     version: MQTTProtocolVersion,
-    hear: Callable[[Client, object, MQTTMessage], None] | None = None,
+    hear: Callable[[Link, list[Published]], None] | None = None,
 ) -> Iterator[Link]:
     """A link by this name; its session stays with the broker if `kept`."""
     link = Link(access, client_id=name, kept=kept, version=version)
-    link.client.on_message = hear
+    if hear:
+        link.client.take = partial(hear, link)
     link.open()
     try:
         yield link

@@ -14,7 +14,7 @@ NATIVE_TOPICS = "vigie/1/"
 BAD_TOPIC = "topic: site and device must be 1 to 64 letters, digits, or . _ : -"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Arrival:
     """One thing that a message says; `scale` is None if the topic is not one of ours. A retained one is a copy."""
 
@@ -26,7 +26,7 @@ class Arrival:
     retained: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Sighting:
     """What a message tells about its scale; a retained one, or a last will, is no sign of life."""
 

@@ -6,7 +6,7 @@ Every dialect says one of these, and nothing else ever leaves an adapter.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MAX_SEQ = 2**63 - 1
 NATIVE = "native-1"
@@ -15,8 +15,7 @@ TimeSource = Literal["device", "gateway", "server"]
 """Whose clock `measured_at` is from: the scale's (or the phone's beside it), a gateway's, or ours at the arrival."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """How the scale is, as far as it said; None: not said, or nothing we can use."""
 
     battery_pct: int | None = None
@@ -24,7 +23,10 @@ class Condition:
     online: bool | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+NOTHING_SAID = Condition()
+
+
+@dataclass(kw_only=True, slots=True)
 class Claim:
     """A weighing in kg: `measured_at` and `sent_at` by the clock that `time_source` names.
 
@@ -38,7 +40,7 @@ class Claim:
     measured_at: datetime
     weight_kg: Decimal
     sent_at: datetime | None = None
-    condition: Condition = Condition()
+    condition: Condition = NOTHING_SAID
     raw: str
     source: str = NATIVE
     time_source: TimeSource = "device"

@@ -4,13 +4,13 @@ import time
 from contextlib import closing
 from typing import NamedTuple
 
-from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTProtocolVersion
 from pydantic.networks import AnyUrl
 
 from ingest import dialects
 from ingest.adapters import home_assistant
 from ingest.connection import V5, V311, Access, HungUpError, Link
+from ingest.packets import Published
 from schemas.settings import BrokerSettings
 
 CLIENT_ID = "vigie-discovery"
@@ -42,12 +42,12 @@ def announced(url: AnyUrl, tls: BrokerSettings, *, seconds: float) -> list[Found
 def _announced(access: Access, *, version: MQTTProtocolVersion, seconds: float) -> list[Found]:
     payloads: list[bytes] = []
 
-    def hear(client: Client, _: object, message: MQTTMessage) -> None:
-        payloads.append(bytes(message.payload))
-        client.ack(message.mid, message.qos)
+    def hear(came: list[Published]) -> None:
+        payloads.extend(published.payload for published in came)
+        link.client.acknowledge(published.mid for published in came if published.qos)
 
     link = Link(access, client_id=CLIENT_ID, kept=False, version=version)
-    link.client.on_message = hear
+    link.client.take = hear
     with closing(link):
         link.open()
         link.client.subscribe([(name, 1) for name in home_assistant.FILTERS])

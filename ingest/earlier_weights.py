@@ -71,7 +71,7 @@ LATERAL (
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Known:
     patient_id: str | None
     site: str | None

@@ -75,14 +75,11 @@ def store_history(
     """
     total = _load(conn, readings)
     stored = quarantined = 0
-    patients: set[str] = set()
     for chunk in _sorted(conn):
         rows = list(_judge(conn, chunk, now=now, site=site))
         added = reading_rows.insert(conn, rows, now=now)
         stored += added.stored
         quarantined += added.quarantined
-        patients.update(added.patients)
-    reading_rows.notify(conn, patients)
     return HistorySummary(stored=stored, duplicates=total - stored - quarantined, quarantined=quarantined)
 
 

@@ -2,11 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 from ingest.message import Scale
@@ -23,7 +24,7 @@ LATERAL (
 """
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Loan:
     site: str
     device_id: str
@@ -35,7 +36,7 @@ class Loan:
 class Borrowers:
     """The loans of some scales."""
 
-    def __init__(self, loans: Collection[Loan]) -> None:
+    def __init__(self, loans: Iterable[Loan]) -> None:
         self._loans = defaultdict(list)
         for loan in loans:
             self._loans[Scale(loan.site, loan.device_id)].append(loan)
@@ -48,9 +49,7 @@ class Borrowers:
         return None
 
 
-def borrowers(conn: Connection, scales: Collection[Scale]) -> Borrowers:
-    """Who had these scales, now and before."""
-    asked = [scale._asdict() for scale in set(scales)]
-    with conn.cursor(row_factory=class_row(Loan)) as cursor:
-        cursor.execute(LOANS, {"scales": json.dumps(asked)})
-        return Borrowers(cursor.fetchall())
+def ask(conn: Connection, scales: Iterable[Scale]) -> Cursor[Loan]:
+    """Ask who had these scales, now and before; the answer is for `Borrowers`."""
+    asked = [{"site": scale.site, "device_id": scale.device_id} for scale in set(scales)]
+    return conn.cursor(row_factory=class_row(Loan)).execute(LOANS, {"scales": json.dumps(asked)})

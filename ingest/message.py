@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Message:
     """`may_have_waited`: perhaps it lay in the broker before `received_at`; `retained`: it is a copy of an old one."""
 

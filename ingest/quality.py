@@ -23,7 +23,7 @@ TimeDoubt = Literal["measured_in_the_future", "clock_not_set"]
 Doubt = TimeDoubt | plausibility.Doubt
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Timing:
     """The time of the body, in true time; `clock_error` was subtracted from the claim, None if nobody knows it."""
 

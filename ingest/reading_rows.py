@@ -7,7 +7,7 @@ latest_reading. So two workers with overlapping batches wait for one another and
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -58,16 +58,19 @@ WITH incoming AS MATERIALIZED (
                          THEN latest_reading.weight_kg ELSE excluded.weight_kg END,
         measured_at = greatest(latest_reading.measured_at, excluded.measured_at)
     RETURNING patient_id
+), told AS MATERIALIZED (
+    SELECT pg_notify('vigie_reading', CASE WHEN several.many THEN '*' ELSE patient_id END)
+    FROM (SELECT count(*) > %(most_named)s AS many FROM touched) AS several,
+         LATERAL (SELECT patient_id FROM touched LIMIT CASE WHEN several.many THEN 1 END) AS someone
 )
 SELECT (SELECT count(*) FROM new) AS numbers,
        (SELECT count(*) FROM added WHERE quarantine_reason IS NULL) AS stored,
        (SELECT count(*) FROM added WHERE quarantine_reason IS NOT NULL) AS quarantined,
-       (SELECT coalesce(array_agg(patient_id), '{}') FROM touched) AS patients
+       (SELECT count(*) FROM told) AS told
 """
-NOTIFY: LiteralString = "SELECT pg_notify('vigie_reading', payload) FROM unnest(%s::text[]) AS payload"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Weighing:
     """A weighing as it will be stored, in kg and true time."""
 
@@ -82,7 +85,7 @@ class Weighing:
     origin: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Row:
     """The word for a seq, and the weighing if it is one; without a seq only the weighing counts."""
 
@@ -96,19 +99,19 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """How many seqs and readings were new, and whose."""
+    """How many seqs and readings were new, and how often alerts and screens were told."""
 
     numbers: int
     stored: int
     quarantined: int
-    patients: list[str]
+    told: int
 
 
 def insert(conn: Connection, rows: Sequence[Row], *, now: datetime) -> Stored:
-    """Store what is new of these rows; at most one row per scale and seq."""
+    """Store what is new of these rows, at most one row per scale and seq, and tell whoever listens."""
     incoming = json.dumps([_incoming(row) for row in rows])
     with conn.cursor(row_factory=class_row(Stored)) as counting:
-        stored = counting.execute(STORE, {"rows": incoming, "now": now}).fetchone()
+        stored = counting.execute(STORE, {"rows": incoming, "now": now, "most_named": MAX_NAMED_PATIENTS}).fetchone()
     assert stored
     return stored
 
@@ -137,10 +140,3 @@ def _incoming(row: Row) -> dict[str, object]:
             "origin": weighing.origin,
         }
     return incoming
-
-
-def notify(conn: Connection, patients: Collection[str]) -> None:
-    """Tell alerts and the screens, once this transaction commits, who has new readings."""
-    named = sorted(set(patients))
-    if named:
-        conn.execute(NOTIFY, (named if len(named) <= MAX_NAMED_PATIENTS else ["*"],))

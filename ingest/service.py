@@ -193,7 +193,7 @@ def read(deliveries: Sequence[Delivery]) -> Batch:
 
 def store_batch(conn: database.Connection, batch: Batch, *, now: datetime, rate: float) -> Outcome:
     """Store everything in one transaction, and commit it."""
-    with conn.transaction():
+    with conn.pipeline(), conn.transaction():
         return storing.store(conn, batch.arrivals, batch.sightings, now=now, rate=rate)
 
 

@@ -2,19 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import LiteralString
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
-from ingest import echoes, reading_rows, retractions
+from ingest import echoes, loans, reading_rows, retractions
 from ingest.arrival import Arrival, Sighting
-from ingest.claim import Claim, Condition, Refusal, Retraction, is_number_of_a_reading
+from ingest.claim import NOTHING_SAID, Claim, Condition, Refusal, Retraction, is_number_of_a_reading
 from ingest.earlier_weights import Person, earlier_weights
-from ingest.loans import borrowers
+from ingest.loans import Borrowers
 from ingest.message import Scale
 from ingest.quality import Timing, doubt_of_time, timing
 from ingest.reading_rows import Row, Weighing, Word
@@ -54,7 +55,7 @@ ON CONFLICT (site, device_id) DO UPDATE SET
 Key = tuple[Scale, int]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Given:
     site: str
     device_id: str
@@ -64,7 +65,7 @@ class _Given:
     said_of: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Answer:
     """The word for one seq, for the receipt of its scale."""
 
@@ -90,20 +91,21 @@ def store(
     """Store a batch; does not commit. A seq known before gets its word again, whatever it says now.
 
     The sightings go first: their rows' locks let two workers with messages of one scale without `seq` go one after the
-    other, and a loan that begins meanwhile (0011_late_owners.sql) wait.
+    other, and a loan that begins meanwhile (0011_late_owners.sql) wait. Within `conn.pipeline()` what is asked before
+    the first answer is read is one way to the server and back.
     """
-    _sight(conn, [*sightings, *_signs_of_life(arrivals)])
+    _sight(conn, sightings, arrivals)
     keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
-    known = _words(conn, keys)
+    asked, loans_asked = _ask_words(conn, keys), loans.ask(conn, (a.scale for a in arrivals if a.scale))
+    known, borrowers = _words(asked), Borrowers(loans_asked)
     unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
     new = [*_first_of_each(arrivals, known), *echoes.weighings(conn, unnumbered)]
-    rows = _judge(conn, new, rate=rate)
+    rows = _judge(conn, new, borrowers, rate=rate)
     added = reading_rows.insert(conn, rows, now=now)
     numbered = sum(row.seq is not None for row in rows)
     retractions.apply(conn, arrivals, now=now)
-    words = known | _given(rows) if added.numbers == numbered else _words(conn, keys)
+    words = known | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, keys))
     refused = _reject(conn, arrivals, words, now=now)
-    reading_rows.notify(conn, added.patients)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
     return Outcome(answers=answers, stored=added.stored, quarantined=added.quarantined, refused=refused)
 
@@ -115,18 +117,25 @@ def _key(arrival: Arrival) -> Key | None:
     return (arrival.scale, seq)
 
 
-def _words(conn: Connection, keys: Sequence[Key]) -> dict[Key | None, _Given]:
-    with conn.cursor(row_factory=class_row(_Given)) as cursor:
-        asked = [{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]
-        cursor.execute(WORDS, {"keys": json.dumps(asked)})
-        return {(Scale(given.site, given.device_id), given.seq): given for given in cursor}
+def _ask_words(conn: Connection, keys: Sequence[Key]) -> Cursor[_Given]:
+    asked = [{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]
+    return conn.cursor(row_factory=class_row(_Given)).execute(WORDS, {"keys": json.dumps(asked)})
+
+
+def _words(asked: Cursor[_Given]) -> dict[Key | None, _Given]:
+    return {(Scale(given.site, given.device_id), given.seq): given for given in asked}
 
 
 def _given(rows: Iterable[Row]) -> dict[Key | None, _Given]:
     """The words that this batch gave; nobody was faster."""
     return {
         (row.scale, row.seq): _Given(
-            **row.scale._asdict(), seq=row.seq, word=row.word, reason=row.reason, said_of=row.said_of
+            site=row.scale.site,
+            device_id=row.scale.device_id,
+            seq=row.seq,
+            word=row.word,
+            reason=row.reason,
+            said_of=row.said_of,
         )
         for row in rows
         if row.seq is not None
@@ -142,7 +151,7 @@ def _first_of_each(arrivals: Iterable[Arrival], known: Mapping[Key | None, _Give
     return list(first.values())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Timed:
     """A claim with its true time and its person, before its weight is judged."""
 
@@ -158,8 +167,8 @@ class _Timed:
         return self.patient_id or self.scale
 
 
-def _judge(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[Row]:
-    claims = _time(conn, new, rate=rate)
+def _judge(conn: Connection, new: Sequence[Arrival], borrowers: Borrowers, *, rate: float) -> list[Row]:
+    claims = _time(new, borrowers, rate=rate)
     earlier = earlier_weights(conn, [(t.person, t.timing.measured_at) for t in claims if t.doubt is None])
     rows = []
     for timed in claims:
@@ -172,14 +181,13 @@ def _judge(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[Row
     ]
 
 
-def _time(conn: Connection, new: Sequence[Arrival], *, rate: float) -> list[_Timed]:
-    loans = borrowers(conn, [arrival.scale for arrival in new if arrival.scale])
+def _time(new: Sequence[Arrival], borrowers: Borrowers, *, rate: float) -> list[_Timed]:
     timed = []
     for arrival in new:
         if (scale := arrival.scale) and isinstance(claim := arrival.said, Claim):
             when = timing(claim, received_at=arrival.received_at, may_have_waited=arrival.may_have_waited, rate=rate)
             doubt = doubt_of_time(when.measured_at, received_at=arrival.received_at, rate=rate)
-            patient_id = loans.of(scale, at=arrival.received_at if doubt else when.measured_at)
+            patient_id = borrowers.of(scale, at=arrival.received_at if doubt else when.measured_at)
             timed.append(
                 _Timed(scale=scale, arrival=arrival, claim=claim, timing=when, doubt=doubt, patient_id=patient_id)
             )
@@ -249,45 +257,52 @@ def _reason_to_reject(arrival: Arrival, words: dict[Key | None, _Given]) -> str 
     return "seq_reused" if given.said_of != arrival.said.said_of else None
 
 
-def _signs_of_life(arrivals: Iterable[Arrival]) -> Iterator[Sighting]:
+@dataclass(kw_only=True, slots=True)
+class _Seen:
+    """What a batch tells of one scale: its facts merged in the order in which they came."""
+
+    at: datetime
+    alive: bool
+    online: bool | None = None
+    battery_pct: int | None = None
+    firmware: str | None = None
+
+    def learn(self, at: datetime, condition: Condition, *, alive: bool) -> None:
+        self.at, self.alive = at, self.alive or alive
+        if condition.online is not None:
+            self.online = condition.online
+        if condition.battery_pct is not None:
+            self.battery_pct = condition.battery_pct
+        self.firmware = condition.firmware or self.firmware
+
+
+def _sight(conn: Connection, sightings: Iterable[Sighting], arrivals: Iterable[Arrival]) -> None:
+    """One row per scale, in the order of the key."""
+    seen: dict[Scale, _Seen] = {}
+    for sighting in sightings:
+        known = seen.setdefault(sighting.scale, _Seen(at=sighting.at, alive=False))
+        known.learn(sighting.at, sighting.condition, alive=sighting.alive)
     for arrival in arrivals:
         if arrival.scale:
-            said = arrival.said
-            condition = said.condition if isinstance(said, Claim) else Condition()
-            yield Sighting(scale=arrival.scale, at=arrival.received_at, alive=not arrival.retained, condition=condition)
+            known = seen.get(arrival.scale) or seen.setdefault(
+                arrival.scale, _Seen(at=arrival.received_at, alive=False)
+            )
+            condition = arrival.said.condition if isinstance(arrival.said, Claim) else NOTHING_SAID
+            known.learn(arrival.received_at, condition, alive=not arrival.retained)
+    if seen:
+        not_alive = ["/".join(scale) for scale, known in seen.items() if not known.alive]
+        rows = json.dumps([_row_of(scale, known) for scale, known in seen.items()])
+        conn.execute(SIGHT, {"seen": rows, "not_alive": not_alive})
 
 
-def _sight(conn: Connection, sightings: Iterable[Sighting]) -> None:
-    """One row per scale, its facts merged in the order in which they came, in the order of the key."""
-    merged: dict[Scale, Sighting] = {}
-    for sighting in sightings:
-        before = merged.get(sighting.scale)
-        merged[sighting.scale] = _merge(before, sighting) if before else sighting
-    if merged:
-        not_alive = ["/".join(scale) for scale, sighting in merged.items() if not sighting.alive]
-        seen = json.dumps([_seen(sighting) for sighting in merged.values()])
-        conn.execute(SIGHT, {"seen": seen, "not_alive": not_alive})
-
-
-def _merge(before: Sighting, after: Sighting) -> Sighting:
-    old, new = before.condition, after.condition
-    condition = Condition(
-        battery_pct=old.battery_pct if new.battery_pct is None else new.battery_pct,
-        firmware=new.firmware or old.firmware,
-        online=old.online if new.online is None else new.online,
-    )
-    return replace(after, alive=before.alive or after.alive, condition=condition)
-
-
-def _seen(sighting: Sighting) -> dict[str, object]:
-    condition = sighting.condition
+def _row_of(scale: Scale, seen: _Seen) -> dict[str, object]:
     return {
-        "site": sighting.scale.site,
-        "device_id": sighting.scale.device_id,
-        "at": sighting.at.isoformat(),
-        "online": condition.online,
-        "battery_pct": condition.battery_pct,
-        "firmware": condition.firmware,
+        "site": scale.site,
+        "device_id": scale.device_id,
+        "at": seen.at.isoformat(),
+        "online": seen.online,
+        "battery_pct": seen.battery_pct,
+        "firmware": seen.firmware,
     }
 
 
