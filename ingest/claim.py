@@ -3,7 +3,7 @@
 Every dialect says one of these, and nothing else ever leaves an adapter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
@@ -49,10 +49,14 @@ class Claim:
     restates: bool = False
     doubt: Literal["ambiguous_person"] | None = None
 
+    _said_of: str = field(default="", init=False, repr=False, compare=False)
+
     @property
     def said_of(self) -> str:
         """What `seq` stands for, the same at every sending, so that a number used twice is seen."""
-        return f"{self.measured_at.astimezone(UTC).isoformat()} {self.weight_kg.normalize():f} kg"
+        if not self._said_of:
+            self._said_of = f"{self.measured_at.astimezone(UTC).isoformat()} {self.weight_kg.normalize():f} kg"
+        return self._said_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

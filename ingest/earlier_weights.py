@@ -3,15 +3,14 @@
 A person is a patient, or, for a scale on loan to nobody, whoever stands on that scale.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row
+from pydantic_core import to_json
 
 from ingest.message import Scale
 from ingest.quality import Earlier
@@ -26,11 +25,31 @@ LOOKED_AT = {
     "remembered": REMEMBERED,
 }
 
-# Within the span all; before it the last accepted weight, and the doubted ones that `plausibility.doubt` looks at.
+# Who weighs later than ever before, as nearly all do, is judged by the last accepted weight, which is kept, and by the
+# doubted ones that `plausibility.doubt` looks at. For the others, within the span all; before it the same two kinds.
 WEIGHTS_OF_PATIENTS: LiteralString = """
-SELECT asked.patient_id, NULL AS site, NULL AS device_id, measured_at, weight_kg, doubted
-FROM json_to_recordset(%(asked)s::json) AS asked (patient_id text, since timestamptz, until timestamptz),
-LATERAL (
+WITH asked AS (
+    SELECT asked.*, latest.measured_at AS latest_at, latest.weight_kg AS latest_kg,
+           coalesce(latest.measured_at < since, true) AS is_later
+    FROM json_to_recordset(%(asked)s::json) AS asked (patient_id text, since timestamptz, until timestamptz)
+    LEFT JOIN latest_reading AS latest USING (patient_id)
+)
+SELECT patient_id, NULL, NULL, latest_at, latest_kg, false FROM asked WHERE is_later AND latest_at IS NOT NULL
+UNION ALL
+SELECT patient_id, NULL, NULL, known.measured_at, known.weight_kg, true
+FROM asked CROSS JOIN LATERAL (
+    SELECT doubted.reading_id, measured_at, weight_kg FROM reading AS doubted
+    WHERE doubted.patient_id = asked.patient_id AND doubted.quarantine_reason IS NOT NULL
+      AND measured_at BETWEEN since - %(household)s::interval AND until
+) AS known CROSS JOIN LATERAL (
+    SELECT FROM standing_reading AS standing
+    WHERE standing.patient_id = asked.patient_id AND standing.measured_at = known.measured_at
+      AND standing.reading_id = known.reading_id AND quarantine_reason = ANY(%(reasons)s)
+) AS still
+WHERE is_later
+UNION ALL
+SELECT patient_id, NULL, NULL, measured_at, weight_kg, doubted
+FROM asked CROSS JOIN LATERAL (
     (SELECT measured_at, weight_kg, quarantine_reason IS NOT NULL AS doubted FROM standing_reading AS reading
      WHERE reading.patient_id = asked.patient_id AND measured_at BETWEEN since AND until
        AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(reasons)s)))
@@ -45,6 +64,7 @@ LATERAL (
        AND quarantine_reason = ANY(%(reasons)s)
      ORDER BY measured_at DESC, weight_kg DESC LIMIT %(remembered)s)
 ) AS known
+WHERE NOT is_later
 """
 # coalesce: the index on patient_id would find every reading that has none.
 WEIGHTS_ON_SCALES: LiteralString = """
@@ -71,8 +91,7 @@ LATERAL (
 """
 
 
-@dataclass(kw_only=True, slots=True)
-class _Known:
+class _Known(NamedTuple):
     patient_id: str | None
     site: str | None
     device_id: str | None
@@ -103,7 +122,7 @@ def _spans(times: Iterable[tuple[Person, datetime]]) -> dict[Person, tuple[datet
 
 def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
     asked = [
-        {"patient_id": person, "since": since.isoformat(), "until": until.isoformat()}
+        {"patient_id": person, "since": since, "until": until}
         for person, (since, until) in spans.items()
         if isinstance(person, str)
     ]
@@ -112,16 +131,16 @@ def _of_patients(conn: Connection, spans: dict[Person, tuple[datetime, datetime]
 
 def _on_scales(conn: Connection, spans: dict[Person, tuple[datetime, datetime]]) -> list[_Known]:
     asked = [
-        {**person._asdict(), "since": since.isoformat(), "until": until.isoformat()}
+        {**person._asdict(), "since": since, "until": until}
         for person, (since, until) in spans.items()
         if isinstance(person, Scale)
     ]
     return _ask(conn, WEIGHTS_ON_SCALES, asked)
 
 
-def _ask(conn: Connection, query: LiteralString, asked: list[dict[str, str]]) -> list[_Known]:
+def _ask(conn: Connection, query: LiteralString, asked: list[dict[str, object]]) -> list[_Known]:
     if not asked:
         return []
-    with conn.cursor(row_factory=class_row(_Known)) as cursor:
-        cursor.execute(query, {"asked": json.dumps(asked), **LOOKED_AT})
+    with conn.cursor(row_factory=args_row(_Known)) as cursor:
+        cursor.execute(query, {"asked": to_json(asked).decode(), **LOOKED_AT})
         return cursor.fetchall()

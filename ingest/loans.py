@@ -1,14 +1,13 @@
 """Who had a scale at home, and when?"""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
-from psycopg.rows import class_row
+from psycopg.rows import args_row
+from pydantic_core import to_json
 
 from ingest.message import Scale
 from schemas.database import Connection
@@ -24,8 +23,7 @@ LATERAL (
 """
 
 
-@dataclass(kw_only=True, slots=True)
-class Loan:
+class Loan(NamedTuple):
     site: str
     device_id: str
     patient_id: str
@@ -52,4 +50,4 @@ class Borrowers:
 def ask(conn: Connection, scales: Iterable[Scale]) -> Cursor[Loan]:
     """Ask who had these scales, now and before; the answer is for `Borrowers`."""
     asked = [{"site": scale.site, "device_id": scale.device_id} for scale in set(scales)]
-    return conn.cursor(row_factory=class_row(Loan)).execute(LOANS, {"scales": json.dumps(asked)})
+    return conn.cursor(row_factory=args_row(Loan)).execute(LOANS, {"scales": to_json(asked).decode()})

@@ -6,7 +6,6 @@ Order of locks, the same in every transaction, each table's rows sorted: device_
 latest_reading. So two workers with overlapping batches wait for one another and never deadlock.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from decimal import Decimal
 from typing import Literal, LiteralString
 
 from psycopg.rows import class_row
+from pydantic_core import to_json
 
 from ingest.claim import TimeSource
 from ingest.message import Scale
@@ -50,12 +50,14 @@ WITH incoming AS MATERIALIZED (
 ), touched AS (
     INSERT INTO latest_reading (patient_id, arrivals, measured_at, weight_kg)
     SELECT patient_id, count(*), max(measured_at) FILTER (WHERE quarantine_reason IS NULL),
-           (array_agg(weight_kg ORDER BY measured_at DESC) FILTER (WHERE quarantine_reason IS NULL))[1]
+           (array_agg(weight_kg ORDER BY measured_at DESC, weight_kg DESC) FILTER (WHERE quarantine_reason IS NULL))[1]
     FROM added WHERE patient_id IS NOT NULL GROUP BY patient_id ORDER BY patient_id
     ON CONFLICT (patient_id) DO UPDATE SET
         arrivals = latest_reading.arrivals + excluded.arrivals,
-        weight_kg = CASE WHEN latest_reading.measured_at >= excluded.measured_at OR excluded.measured_at IS NULL
-                         THEN latest_reading.weight_kg ELSE excluded.weight_kg END,
+        weight_kg = CASE WHEN latest_reading.measured_at > excluded.measured_at OR excluded.measured_at IS NULL
+                         THEN latest_reading.weight_kg
+                         WHEN latest_reading.measured_at = excluded.measured_at
+                         THEN greatest(latest_reading.weight_kg, excluded.weight_kg) ELSE excluded.weight_kg END,
         measured_at = greatest(latest_reading.measured_at, excluded.measured_at)
     RETURNING patient_id
 ), told AS MATERIALIZED (
@@ -109,7 +111,7 @@ class Stored:
 
 def insert(conn: Connection, rows: Sequence[Row], *, now: datetime) -> Stored:
     """Store what is new of these rows, at most one row per scale and seq, and tell whoever listens."""
-    incoming = json.dumps([_incoming(row) for row in rows])
+    incoming = to_json([_incoming(row) for row in rows]).decode()
     with conn.cursor(row_factory=class_row(Stored)) as counting:
         stored = counting.execute(STORE, {"rows": incoming, "now": now, "most_named": MAX_NAMED_PATIENTS}).fetchone()
     assert stored
@@ -130,9 +132,9 @@ def _incoming(row: Row) -> dict[str, object]:
         error = weighing.clock_error
         incoming |= {
             "patient_id": weighing.patient_id,
-            "measured_at": weighing.measured_at.isoformat(),
-            "received_at": weighing.received_at.isoformat(),
-            "weight_kg": str(weighing.weight_kg),
+            "measured_at": weighing.measured_at,
+            "received_at": weighing.received_at,
+            "weight_kg": weighing.weight_kg,
             "source": weighing.source,
             "clock_error": None if error is None else f"{error // MICROSECOND} microseconds",
             "raw": weighing.raw,

@@ -1,15 +1,15 @@
 """What is the word for each reading of a batch of messages? Everything is written in one transaction, the caller's."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
-from psycopg.rows import class_row
+from psycopg.rows import args_row
+from pydantic_core import to_json
 
 from ingest import echoes, loans, reading_rows, retractions
 from ingest.arrival import Arrival, Sighting
@@ -55,8 +55,7 @@ ON CONFLICT (site, device_id) DO UPDATE SET
 Key = tuple[Scale, int]
 
 
-@dataclass(kw_only=True, slots=True)
-class _Given:
+class _Given(NamedTuple):
     site: str
     device_id: str
     seq: int
@@ -119,7 +118,7 @@ def _key(arrival: Arrival) -> Key | None:
 
 def _ask_words(conn: Connection, keys: Sequence[Key]) -> Cursor[_Given]:
     asked = [{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]
-    return conn.cursor(row_factory=class_row(_Given)).execute(WORDS, {"keys": json.dumps(asked)})
+    return conn.cursor(row_factory=args_row(_Given)).execute(WORDS, {"keys": to_json(asked).decode()})
 
 
 def _words(asked: Cursor[_Given]) -> dict[Key | None, _Given]:
@@ -291,7 +290,7 @@ def _sight(conn: Connection, sightings: Iterable[Sighting], arrivals: Iterable[A
             known.learn(arrival.received_at, condition, alive=not arrival.retained)
     if seen:
         not_alive = ["/".join(scale) for scale, known in seen.items() if not known.alive]
-        rows = json.dumps([_row_of(scale, known) for scale, known in seen.items()])
+        rows = to_json([_row_of(scale, known) for scale, known in seen.items()]).decode()
         conn.execute(SIGHT, {"seen": rows, "not_alive": not_alive})
 
 
@@ -299,7 +298,7 @@ def _row_of(scale: Scale, seen: _Seen) -> dict[str, object]:
     return {
         "site": scale.site,
         "device_id": scale.device_id,
-        "at": seen.at.isoformat(),
+        "at": seen.at,
         "online": seen.online,
         "battery_pct": seen.battery_pct,
         "firmware": seen.firmware,
