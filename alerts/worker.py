@@ -14,7 +14,10 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from alerts import choice_store, outage_store, policy, store
+from alerts.days import post
 from alerts.days.keeper import Keeper
+from alerts.days.lookout import Lookout
+from alerts.days.post import Post
 from alerts.delivery import sender
 from alerts.detectors import silence
 from alerts.judgement import assessment
@@ -43,7 +46,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     """Assess and send until `stop` is set, whatever happens to the database in between."""
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
-    with database.open_pool(url, service="alerts", max_size=sender.LANES + 3) as pool:
+    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 3) as pool:
         work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
@@ -52,6 +55,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
                 ("send", work.send),
                 ("assess", work.assess),
                 ("days", work.days),
+                ("look_out", work.look_out),
             )
         ]
         for thread in threads:
@@ -167,6 +171,19 @@ class Worker:
             keeper.explain_due()
             self.interrupted.pop("days", None)
             self.stop.wait(DAYS_SECONDS)
+
+    def look_out(self) -> None:
+        """Look out for outages of ours, and tell the team of them."""
+        lookout = Lookout(pool=self.pool, clock=self.clock)
+        sending = Post(pool=self.pool, clock=self.clock, screens_url=self.screens_url)
+        try:
+            while not self.stop.is_set():
+                lookout.look()
+                sending.send_due()
+                self.interrupted.pop("look_out", None)
+                self.stop.wait(POLL_SECONDS)
+        finally:
+            sending.close()
 
     def _listen(self, channel: Literal["vigie_reading", "vigie_notification"]) -> AbstractContextManager[Connection]:
         conn = database.connect(self.url, service="alerts", autocommit=True)

@@ -23,6 +23,7 @@ from clinician_api import (
     patient_import,
     patient_list,
     patients,
+    programme,
     reading_review,
     scale_stock,
     sign_in,
@@ -51,6 +52,7 @@ ROUTERS = (
     reading_review.router,
     episodes.router,
     live.router,
+    programme.router,
 )
 
 

@@ -9,6 +9,7 @@ Action = Literal[
     "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "episode.take",
     "episode.close", "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
+    "programme.read", "report.read",
 ]  # fmt: skip
 
 WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"

@@ -2,6 +2,7 @@
 
 from clinician_api.language import message
 from schemas.alert import Cause, Outcome, Severity
+from schemas.patient_day import DayState
 
 CAUSES: dict[Cause, str] = {
     "decompensation": message("Suspected decompensation"),
@@ -85,6 +86,14 @@ REASONS = EXCLUSIONS | {
     "corrected_upstream": message("corrected by its source"),
     "deleted_upstream": message("deleted by its source"),
     "later_that_day": message("not the first of the day"),
+}
+DAYS: dict[DayState, str] = {
+    "weighed": message("Weighed"),
+    "waiting": message("Weighed, in quarantine"),
+    "not_weighed": message("Nobody weighed"),
+    "scale_silent": message("Scale silent"),
+    "our_outage": message("Our outage"),
+    "paused": message("Paused"),
 }
 INS_TYPES = {
     "1.2.250.1.213.1.4.8": message("INS-NIR"),

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
-from clinician_api import audit, chart, vocabulary, weights_to_check
+from clinician_api import audit, chart, outages, vocabulary, weights_to_check
 from clinician_api.dependencies import LIVE_HEADER, Now, SignedIn, ThePage, Transaction
 from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
@@ -180,4 +180,5 @@ def show(request: Request, conn: Transaction, user: SignedIn, now: Now, page: Th
         taken=sum(episode.state == "taken" for row in found for episode in row.open),
         proof=proof(conn, now=now),
         checks=weights_to_check.waiting(conn, now=now),
+        outages=outages.lasting(conn),
     )

@@ -96,6 +96,7 @@ class Round:
             zone=zone,
             plan=Plan.model_validate(one.plan or {}),
             enrolled_at=one.enrolled_at,
+            left_at=one.left_at,
             weighed=[weight.measured_at for weight in used],
             waiting=[weight.measured_at for weight in doubted],
             scale_heard_at=one.scale_heard_at,

@@ -32,15 +32,17 @@ WITH claimed AS (
 )
 SELECT claimed.patient_id, claimed.arrivals_seen, claimed.explained_at, claimed.arrivals, patient.time_zone,
        patient.enrolled_at,
+       (SELECT recorded_at FROM departed WHERE departed.patient_id = claimed.patient_id) AS left_at,
        (SELECT settings FROM plan WHERE plan.patient_id = claimed.patient_id ORDER BY plan_id DESC LIMIT 1) AS plan,
        scale.lent > 0 AS has_scale, scale.heard_at AS scale_heard_at,
        (SELECT min(day) FROM patient_day AS known WHERE known.patient_id = claimed.patient_id
           AND state IN ('waiting', 'scale_silent', 'our_outage') AND day > %(unsettled_since)s) AS unsettled
 FROM claimed JOIN patient USING (patient_id)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS lent, max(CASE WHEN online THEN %(now)s ELSE last_seen_at END) AS heard_at
+    SELECT count(*) AS lent,
+           max(least(CASE WHEN online THEN %(now)s ELSE last_seen_at END, loan.returned_at)) AS heard_at
     FROM device_loan AS loan LEFT JOIN device_sighting AS seen USING (site, device_id)
-    WHERE loan.patient_id = claimed.patient_id AND loan.returned_at IS NULL
+    WHERE loan.patient_id = claimed.patient_id
 ) AS scale
 ORDER BY claimed.patient_id
 """
@@ -100,6 +102,7 @@ class Claimed:
     arrivals: int
     time_zone: str
     enrolled_at: datetime
+    left_at: datetime | None
     plan: dict[str, Any] | None
     has_scale: bool
     scale_heard_at: datetime | None

@@ -107,3 +107,17 @@ def test_the_doctor_fails_for_what_cannot_work_and_says_what_to_do(start: Start)
 
 def test_the_doctor_is_content_with_an_empty_machine(start: Start) -> None:
     assert not [line for line in says(start, "doctor", status=0) if line.startswith("FAIL")]
+
+
+def test_a_months_report_is_written_as_both_files_and_a_month_to_come_is_wrong_usage(
+    start: Start, database_url: str, tmp_path: Path
+) -> None:
+    files = [tmp_path / "report.csv", tmp_path / "report.pdf"]
+    options = ["--csv", str(files[0]), "--pdf", str(files[1])]
+    assert says(start, "report", "2026-01", *options, status=0, VIGIE_DATABASE_URL=database_url) == [
+        "0 patients in 2026-01"
+    ]
+    assert files[0].read_text().startswith("patient_id,days,transmitted,")
+    assert files[1].read_bytes().startswith(b"%PDF-")
+    says(start, "report", "2099-01", *options, status=2, VIGIE_DATABASE_URL=database_url)
+    says(start, "report", "2026-01", status=2, VIGIE_DATABASE_URL=database_url)

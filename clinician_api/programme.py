@@ -1,0 +1,192 @@
+"""How is the programme doing, and what did we do in a month? The page, its CSV, and the monthly report's files."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from clinician_api import activity, activity_files, audit, bars, programme_numbers
+from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
+from clinician_api.language import CLINIC_ZONE
+from clinician_api.programme_numbers import DayCount, Raised
+from schemas.alert import Cause
+from schemas.database import Connection
+from schemas.patient_day import DAY_STATES
+
+router = APIRouter()
+ZONE = ZoneInfo(CLINIC_ZONE)
+PROMISE = timedelta(hours=3)
+"""Cardi'Auvergne's cell answered every alert within 3 hours (product.md)."""
+BY_WEEK = 3
+"""Up to so many months are shown by week, more by month."""
+CAUSES: tuple[Cause, ...] = ("decompensation", "weight_loss", "no_transmission", "device")
+Months = Literal["1", "3", "12"]
+REPORTS = 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A week or month of the period, with its days by state and its alerts by cause."""
+
+    first: date
+    counts: list[DayCount]
+    alerts: dict[str, float]
+
+    @property
+    def states(self) -> dict[str, float]:
+        states: dict[str, float] = defaultdict(float)
+        for count in self.counts:
+            states[count.state] += count.days
+        return states
+
+    @property
+    def adherence(self) -> float | None:
+        return programme_numbers.adherence(self.counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """The last months until today, as counted."""
+
+    months: int
+    first: date
+    counts: list[DayCount]
+    alerts: list[Raised]
+
+    def parts(self) -> list[Part]:
+        """By week, or by month; each that has anything, and those between."""
+        counts: dict[date, list[DayCount]] = defaultdict(list)
+        causes: dict[date, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for count in self.counts:
+            counts[self._part(count.day)].append(count)
+        for alert in self.alerts:
+            causes[self._part(alert.opened_at.astimezone(ZONE).date())][alert.cause] += 1
+        return [
+            Part(first=first, counts=counts[first], alerts=dict(causes[first]))
+            for first in sorted(counts.keys() | causes.keys())
+        ]
+
+    def _part(self, day: date) -> date:
+        return day - timedelta(days=day.weekday()) if self.months <= BY_WEEK else day.replace(day=1)
+
+
+def period(conn: Connection, *, months: int, now: datetime) -> Period:
+    """The last so many months, today included."""
+    today = now.astimezone(ZONE).date()
+    first = _months_before(today, months)
+    since = datetime.combine(first, time(0), tzinfo=ZONE)
+    return Period(
+        months=months,
+        first=first,
+        counts=programme_numbers.day_counts(conn, first=first, end=today + timedelta(days=1)),
+        alerts=programme_numbers.raised(conn, since=since, until=now),
+    )
+
+
+def _months_before(day: date, months: int) -> date:
+    ordinal = day.year * 12 + day.month - 1 - months
+    return date(ordinal // 12, ordinal % 12 + 1, min(day.day, 28))
+
+
+@router.get("/programme")
+def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Months = "3") -> Response:
+    """Adherence, alerts, times and outcomes of the last months."""
+    audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
+    shown = period(conn, months=int(months), now=now)
+    parts = shown.parts()
+    return page.answer(
+        "programme.html",
+        period=shown,
+        parts=parts,
+        states=DAY_STATES,
+        causes=CAUSES,
+        adherence=programme_numbers.adherence(shown.counts),
+        rate=programme_numbers.per_patient_year(len(shown.alerts), shown.counts),
+        days_chart=_chart([(part.first, part.states) for part in parts], kinds=DAY_STATES),
+        alerts_chart=_chart([(part.first, part.alerts) for part in parts], kinds=CAUSES),
+        times=_times(shown.alerts),
+        values=programme_numbers.values(shown.alerts),
+        overdue=programme_numbers.overdue(conn, now=now, promise=PROMISE),
+        promise=PROMISE,
+        reports=_months(now),
+    )
+
+
+def _chart(stacks: Sequence[tuple[date, dict[str, float]]], *, kinds: Sequence[str]) -> dict[str, bars.Bars]:
+    return {
+        "wide": bars.draw(stacks, kinds=kinds, width=1080, height=250),
+        "narrow": bars.draw(stacks, kinds=kinds, width=340, height=230),
+    }
+
+
+def _times(alerts: list[Raised]) -> dict[str, programme_numbers.Spread | None]:
+    ends = {
+        "delivered": [(one.opened_at, one.delivered_at) for one in alerts if one.delivered_at],
+        "taken": [(one.opened_at, one.taken_at) for one in alerts if one.taken_at],
+        "closed": [(one.opened_at, one.closed_at) for one in alerts if one.closed_at],
+    }
+    return {name: programme_numbers.spread(spans) for name, spans in ends.items()}
+
+
+def _months(now: datetime) -> list[str]:
+    """The months that can be reported, the newest first."""
+    first, months = now.astimezone(ZONE).date().replace(day=1), []
+    for _ in range(REPORTS):
+        months.append(f"{first:%Y-%m}")
+        first = (first - timedelta(days=1)).replace(day=1)
+    return months
+
+
+@router.get("/programme.csv")
+def download(conn: Transaction, user: SignedIn, now: Now, months: Months = "3") -> Response:
+    """The period's days and alerts by week or month, for a spreadsheet."""
+    audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["since", *DAY_STATES, "adherence", *(f"{cause}_alerts" for cause in CAUSES)])
+    for part in period(conn, months=int(months), now=now).parts():
+        share = "" if part.adherence is None else f"{part.adherence:.4f}"
+        states, alerts = part.states, part.alerts
+        writer.writerow(
+            [
+                part.first,
+                *(int(states.get(state, 0)) for state in DAY_STATES),
+                share,
+                *(int(alerts.get(cause, 0)) for cause in CAUSES),
+            ]
+        )
+    return _file(text.getvalue(), name="programme.csv", kind="text/csv; charset=utf-8")
+
+
+@router.get("/programme/report")
+def report(
+    conn: Transaction,
+    user: SignedIn,
+    now: Now,
+    page: ThePage,
+    month: Annotated[str, Query(max_length=10)] = "",
+    form: Literal["csv", "pdf"] = "pdf",
+) -> Response:
+    """A month's activity as a file; a month that is none or still to come, in a sentence."""
+    try:
+        asked = activity.Month.parse(month, now=now)
+    except activity.NoSuchMonthError as error:
+        problem = page.words.text(str(error))
+        return page.answer("report_refused.html", status=422, problem=problem)
+    audit.write(conn, "report.read", of=str(asked), by=user.user_id, at=now)
+    rows = activity.of_month(conn, asked)
+    if form == "csv":
+        return _file(activity_files.as_csv(rows), name=f"vigie-{asked}.csv", kind="text/csv; charset=utf-8")
+    pdf = activity_files.as_pdf(rows, asked, words=page.words, now=now)
+    return _file(pdf, name=f"vigie-{asked}.pdf", kind="application/pdf")
+
+
+def _file(content: str | bytes, *, name: str, kind: str) -> Response:
+    return Response(content, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

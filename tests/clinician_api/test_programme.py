@@ -1,0 +1,206 @@
+"""The programme in numbers: counted by hand, and as pages and files."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from clinician_api import activity, activity_files, bars, enrolment, programme_numbers, working_time
+from clinician_api.activity import Month, NoSuchMonthError
+from clinician_api.language import Words
+from clinician_api.programme_numbers import DayCount, Value
+from schemas.database import Connection
+from tests.clinician_api import seed
+from tests.clinician_api.conftest import CLOCK, Screen, Site
+
+NOW = CLOCK.now()
+DAY = timedelta(days=1)
+ADD_DAY = "INSERT INTO patient_day (patient_id, day, state, explained_at) VALUES (%s, %s, %s, now())"
+ACT = """
+INSERT INTO acknowledgement (request_id, episode_id, action, outcome, author, at)
+VALUES (%s, %s, %s, %s, (SELECT min(user_id) FROM app_user), %s)
+"""
+
+
+def explain(conn: Connection, patient_id: str, days: dict[date, str]) -> None:
+    for day, state in days.items():
+        conn.execute(ADD_DAY, (patient_id, day, state))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "hours"),
+    [
+        ("2026-11-23T09:00+01:00", "2026-11-23T11:30+01:00", 2.5),
+        ("2026-11-20T17:00+01:00", "2026-11-23T09:00+01:00", 2),  # over a weekend
+        ("2026-07-13T17:00+02:00", "2026-07-15T09:00+02:00", 2),  # the 14th of July
+        ("2026-10-23T17:00+02:00", "2026-10-26T09:00+01:00", 2),  # over the night with two 2 o'clocks
+        ("2026-11-23T19:00+01:00", "2026-11-24T07:00+01:00", 0),
+        ("2026-11-23T11:00+01:00", "2026-11-23T09:00+01:00", 0),
+    ],
+)
+def test_working_time_leaves_nights_weekends_and_holidays_out(since: str, until: str, hours: float) -> None:
+    span = working_time.between(datetime.fromisoformat(since), datetime.fromisoformat(until))
+    assert span == timedelta(hours=hours)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
+def test_the_interval_of_a_detectors_worth_is_wilsons(judged: tuple[int, int]) -> None:
+    value = Value(detector="x", raised=judged[0], judged=judged[0], confirmed=judged[1])
+    known = binomtest(judged[1], judged[0]).proportion_ci(method="wilson")
+    assert value.interval == pytest.approx((known.low, known.high), abs=1e-6)
+
+
+def test_adherence_leaves_out_what_nobody_could_send() -> None:
+    counts = [DayCount(day=date(2026, 3, 1), state=state, days=10) for state in ("weighed", "paused", "our_outage")]
+    assert programme_numbers.adherence(counts) == 1
+    counts += [DayCount(day=date(2026, 3, 2), state="not_weighed", days=30)]
+    assert programme_numbers.adherence(counts) == pytest.approx(0.25)
+    assert programme_numbers.adherence([]) is None
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10_000)), max_size=60))
+def test_bars_stay_within_the_picture_and_are_as_tall_as_their_counts(stacks: list[dict[str, int]]) -> None:
+    days = [(date(2026, 1, 1) + index * DAY, stack) for index, stack in enumerate(stacks)]
+    drawn = bars.draw(days, kinds="abc", width=340, height=200)
+    for piece in drawn.pieces:
+        assert drawn.left <= piece.x <= piece.x + piece.width <= drawn.right + 1e-6
+        assert 0 <= piece.y <= piece.y + piece.height <= drawn.base + 1e-6
+    assert len(drawn.pieces) == sum(count > 0 for stack in stacks for count in stack.values())
+    places = [label.x for label in drawn.labels]
+    assert all(after - before >= bars.LABEL_WIDTH - 1e-6 for before, after in pairwise(places)), "no two overlap"
+
+
+def raise_alert(conn: Connection, patient_id: str, cause: str, *, at: datetime) -> int:
+    return seed.open_episode(conn, patient_id, cause, severity="alert", at=at)
+
+
+def month_of(conn: Connection, month: str) -> dict[str, activity.Activity]:
+    rows = activity.of_month(conn, Month.parse(month, now=NOW))
+    conn.commit()
+    return {row.patient_id: row for row in rows}
+
+
+@pytest.fixture
+def march(connection: Connection, site: Site) -> Connection:
+    """March 2026, in whose last week Paris has a night without 2 o'clock; one joins on the 20th, one never weighs."""
+    seed.users(connection)
+    patients = [seed.patient(number, now=NOW) for number in range(3)]
+    enrolment.enrol(connection, patients, now=NOW)
+    explain(connection, "p-0000", {date(2026, 3, 1) + n * DAY: "weighed" for n in range(31)})
+    explain(connection, "p-0000", {date(2026, 2, 28): "weighed", date(2026, 4, 1): "weighed"})
+    joined = {date(2026, 3, 20) + n * DAY: "weighed" for n in range(8)}
+    explain(connection, "p-0001", joined | {date(2026, 3, 28): "waiting", date(2026, 3, 29): "our_outage"})
+    # 23:30 UTC on the 31st is April in Paris already.
+    first = raise_alert(connection, "p-0000", "decompensation", at=datetime(2026, 2, 28, 23, 30, tzinfo=UTC))
+    raise_alert(connection, "p-0001", "no_transmission", at=datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
+    connection.execute(ACT, (uuid4(), first, "close", "false_food", datetime(2026, 3, 31, 21, tzinfo=UTC)))
+    connection.commit()
+    return connection
+
+
+def test_a_month_counts_days_alerts_and_reviews_and_nothing_of_its_neighbours(march: Connection) -> None:
+    rows = month_of(march, "2026-03")
+    assert list(rows) == ["p-0000", "p-0001"], "who has no day, no alert and no review is not in it"
+    whole, joined = rows["p-0000"], rows["p-0001"]
+    assert (whole.days, whole.transmitted, whole.decompensation, whole.acts, whole.looked) == (31, 31, 1, 1, 1)
+    assert (joined.days, joined.transmitted, joined.waiting, joined.our_outage) == (10, 9, 1, 1)
+    assert joined.no_transmission == 0, "its alert was raised in April, by the clinic's clock"
+    assert month_of(march, "2026-04")["p-0001"].no_transmission == 1
+
+
+def test_the_files_hold_pseudonyms_alone(march: Connection, site: Site) -> None:
+    client = site.signed_in()
+    text = client.get("/programme/report?month=2026-03&form=csv").text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["patient_id"], row["transmitted"]) for row in rows] == [("p-0000", "31"), ("p-0001", "9")]
+    answer = client.get("/programme/report?month=2026-03&form=pdf")
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+    for number in range(3):
+        identity = seed.patient(number, now=NOW).identity
+        assert identity
+        assert identity.family_name not in text
+        assert identity.family_name.encode() not in answer.content
+
+
+@pytest.mark.parametrize("month", ["2999-01", "1066-10", "2026-13", "", "octobre", "2026-10-01", "٢٠٢٦-١٠"])
+def test_a_month_that_is_none_or_to_come_is_refused_in_a_sentence(people: Site, month: str) -> None:
+    answer = people.signed_in().get("/programme/report", params={"month": month})
+    assert answer.status_code == 422
+    assert 'class="problem" role="alert"' in answer.text
+
+
+def test_an_empty_clinic_has_a_page_and_an_empty_report(connection: Connection, site: Site) -> None:
+    seed.users(connection)
+    connection.commit()
+    client = site.signed_in()
+    page = client.get("/programme")
+    assert page.status_code == 200
+    assert "Rien à compter" in page.text
+    this = f"{NOW:%Y-%m}"
+    assert client.get(f"/programme/report?month={this}&form=csv").text.strip() == ",".join(activity.COLUMNS)
+    assert client.get(f"/programme/report?month={this}").content.startswith(b"%PDF-")
+    assert client.get("/programme.csv?months=12").text.count("\n") == 1
+
+
+def test_a_pdf_of_many_patients_names_the_csv_and_of_few_all_of_them() -> None:
+    row: dict[str, Any] = dict.fromkeys(activity.COLUMNS, 3)
+    rows = [activity.Activity(**row | {"patient_id": f"P{n:05}"}) for n in range(activity_files.MOST + 1)]
+    month, words = Month.parse("2026-03", now=NOW), Words(language="en")
+    few = activity_files.as_pdf(rows[:100], month, words=words, now=NOW)
+    many = activity_files.as_pdf(rows, month, words=words, now=NOW)
+    assert len(many) < len(few)
+
+
+def test_months_are_those_of_the_clinics_calendar() -> None:
+    assert Month.parse("2026-12", now=datetime(2026, 11, 30, 23, 30, tzinfo=UTC)).end == date(2027, 1, 1)
+    with pytest.raises(NoSuchMonthError):
+        Month.parse("2026-12", now=datetime(2026, 11, 30, 22, 30, tzinfo=UTC))
+
+
+def test_the_page_counts_what_was_stored(connection: Connection, site: Site) -> None:
+    seed.users(connection)
+    enrolment.enrol(connection, [seed.patient(number, now=NOW) for number in range(2)], now=NOW)
+    today = NOW.date()
+    explain(connection, "p-0000", {today - n * DAY: "weighed" for n in range(1, 31)})
+    explain(connection, "p-0001", {today - n * DAY: "not_weighed" for n in range(1, 11)})
+    for n in range(4):
+        at = NOW - (n + 12) * DAY
+        episode = seed.open_episode(connection, "p-0000", "decompensation", severity="alert", at=at)
+        outcome = "confirmed_visit" if n else "false_food"
+        connection.execute(ACT, (uuid4(), episode, "close", outcome, at + timedelta(minutes=90)))
+    seed.open_episode(connection, "p-0001", "no_transmission", severity="alert", at=NOW - 9 * DAY)
+    connection.commit()
+    text = site.signed_in().get("/programme").text
+    assert "75 %" in text, "30 of 40 days; and 3 of 4 judged alerts"
+    assert "45,7" in text, "5 alerts in 40 days of watch"
+    assert "p-0001</a>" in text, "it is overdue"
+    assert "30 %" in text, "the interval of 3 in 4"
+    sheet = list(csv.DictReader(io.StringIO(site.signed_in().get("/programme.csv").text)))
+    assert sum(int(row["weighed"]) for row in sheet) == 30
+    assert sum(int(row["no_transmission_alerts"]) for row in sheet) == 1
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_page_reads_on_a_phone_and_complains_of_nothing(
+    clinic: Site, screen: Screen, connection: Connection, language: str
+) -> None:
+    explain(connection, "p-0000", {NOW.date() - n * DAY: "weighed" for n in range(1, 60)})
+    connection.execute("UPDATE app_user SET language = %s", (language,))
+    connection.commit()
+    page = screen.sign_in()
+    page.wait_for_selector("#worklist")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/programme")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    page.locator("summary").first.click()
+    assert page.locator("table").first.is_visible()
+    assert screen.complaints == []
