@@ -13,25 +13,14 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from clinician_api import (
-    departure,
-    doors,
-    episodes,
-    health,
-    joining,
-    live,
-    patient_import,
-    patient_list,
-    patients,
-    programme,
-    reading_review,
-    scale_stock,
-    sign_in,
-    time_machine,
-    unknown_scales,
-    worklist,
-)
+from clinician_api import doors, health, live
+from clinician_api.access import sign_in
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
+from clinician_api.enrol import departure, joining, patient_import
+from clinician_api.patient import episodes, patient_list, patients, reading_review
+from clinician_api.programme import programme
+from clinician_api.scales import scale_stock, unknown_scales
+from clinician_api.worklist import time_machine, worklist
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings

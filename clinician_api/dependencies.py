@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Form, HTTPException, Request
 from starlette.responses import Response
 
-from clinician_api import pages, sessions
+from clinician_api import pages
+from clinician_api.access import sessions
 from clinician_api.language import Words, preferred
 from schemas.database import Connection
 

@@ -15,7 +15,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from psycopg import Notify
 from starlette.concurrency import run_in_threadpool
 
-from clinician_api import sessions
+from clinician_api.access import sessions
 from clinician_api.dependencies import cookie_name
 from schemas import database
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 from structlog.testing import capture_logs
 
 from alerts.worker import Worker
-from clinician_api import episodes
-from clinician_api.episodes import Act
+from clinician_api.patient import episodes
+from clinician_api.patient.episodes import Act
 from deploy import stack
 from schemas import database
 from schemas.alert import Outcome

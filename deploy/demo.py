@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from deploy import day_before, outcome, ports, simulated_cohort, stack, up
 from deploy.inbox import Inbox
 from deploy.simulated_cohort import Cohort

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from ingest import history
 from schemas import database, history_csv
 from schemas.patient import NewPatient

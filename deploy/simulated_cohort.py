@@ -6,7 +6,7 @@ from typing import LiteralString
 
 from pydantic import AwareDatetime, BaseModel
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from deploy import stack
 from deploy.program import stopped_by_signals
 from ingest import history

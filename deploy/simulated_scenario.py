@@ -5,7 +5,7 @@ import time
 from datetime import datetime, timedelta
 from typing import LiteralString
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from deploy import stack
 from deploy.outcome import CommandError
 from ingest import history

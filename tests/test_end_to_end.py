@@ -12,7 +12,7 @@ from typing import Any, LiteralString
 import pytest
 from playwright.sync_api import Page, expect
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from deploy.embedded_postgres import EmbeddedPostgres
 from deploy.inbox import Mail
 from ingest import history

@@ -24,7 +24,7 @@ import httpx2
 import numpy as np
 import psycopg
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from deploy import ports, stack
 from deploy.bench import disk
 from deploy.bench.screen import Screen

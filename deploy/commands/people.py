@@ -24,7 +24,7 @@ def add_user(
 
     vigie user add claire@chu.example --name "Claire Roux" --role nurse --notify-url "mailtos://…"
     """
-    from clinician_api import enrolment
+    from clinician_api.enrol import enrolment
     from deploy import outcome, stack
     from schemas import database
     from schemas.settings import read_settings

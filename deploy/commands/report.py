@@ -18,8 +18,8 @@ def report(
 
     vigie report 2026-10 --pdf 2026-10.pdf --csv 2026-10.csv
     """
-    from clinician_api import activity, activity_files
     from clinician_api.language import Words
+    from clinician_api.programme import activity, activity_files
     from deploy import outcome, stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock

@@ -55,7 +55,7 @@ def lend(
 
     vigie lend ble 5C:CA:D3:4C:EE:74 p-17 --since 2026-11-20T00:00:00+01:00
     """
-    from clinician_api import enrolment
+    from clinician_api.enrol import enrolment
     from deploy import outcome, stack
     from schemas import database, rfc3339
     from schemas.clock import ClockSetting, open_clock

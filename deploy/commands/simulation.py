@@ -46,7 +46,7 @@ def replay(
 
     `vigie ingest` (or `vigie up`) must run on the same database and broker. Patients nobody knows yet are enrolled.
     """
-    from clinician_api import enrolment
+    from clinician_api.enrol import enrolment
     from deploy import outcome, stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock

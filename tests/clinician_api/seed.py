@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from clinician_api import enrolment, passwords
+from clinician_api.access import passwords
+from clinician_api.enrol import enrolment
 from schemas.alert import Evidence, UsedReading
 from schemas.database import Connection
 from schemas.patient import Identity, LentScale, NewPatient

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Site

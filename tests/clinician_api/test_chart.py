@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinician_api import chart
-from clinician_api.chart import Point, Scene, Step
+from clinician_api.patient import chart
+from clinician_api.patient.chart import Point, Scene, Step
 
 END = datetime(2026, 11, 22, 7, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")

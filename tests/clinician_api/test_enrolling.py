@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from stdnum.fr import nir
 
 from alerts import store
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from clinician_api import enrolment, passwords
+from clinician_api.access import passwords
+from clinician_api.enrol import enrolment
 from schemas.database import Connection
 from schemas.patient import LentScale, NewPatient
 

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from clinician_api import activity, activity_files, bars, enrolment, programme_numbers, working_time
-from clinician_api.activity import Month, NoSuchMonthError
+from clinician_api.enrol import enrolment
 from clinician_api.language import Words
-from clinician_api.programme_numbers import DayCount, Value
+from clinician_api.programme import activity, activity_files, bars, programme_numbers, working_time
+from clinician_api.programme.activity import Month, NoSuchMonthError
+from clinician_api.programme.programme_numbers import DayCount, Value
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site

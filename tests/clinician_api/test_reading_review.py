@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from alerts.worker import Worker
-from clinician_api import enrolment, weights_to_check
+from clinician_api.enrol import enrolment
+from clinician_api.worklist import weights_to_check
 from ingest import history
 from schemas import database
 from schemas.database import Connection

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from clinician_api.sign_in import safe_next
+from clinician_api.access.sign_in import safe_next
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import Site

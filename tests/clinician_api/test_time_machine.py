@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from clinician_api import time_machine
-from clinician_api.time_machine import RowThen
+from clinician_api.worklist import time_machine
+from clinician_api.worklist.time_machine import RowThen
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from schemas.database import Connection
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from clinician_api import enrolment
+from clinician_api.enrol import enrolment
 from ingest import arrival, history, store
 from ingest.message import Message
 from schemas import database

@@ -9,7 +9,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from clinician_api import working_time
+from clinician_api.programme import working_time
 from schemas.alert import Cause
 from schemas.database import Connection
 from schemas.patient_day import EXPECTED, DayState

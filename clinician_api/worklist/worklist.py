@@ -9,8 +9,10 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
-from clinician_api import audit, chart, outages, vocabulary, weights_to_check
+from clinician_api import audit, vocabulary
 from clinician_api.dependencies import LIVE_HEADER, Now, SignedIn, ThePage, Transaction
+from clinician_api.patient import chart
+from clinician_api.worklist import outages, weights_to_check
 from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
 

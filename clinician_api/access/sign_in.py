@@ -6,7 +6,8 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, passwords, sessions
+from clinician_api import audit
+from clinician_api.access import passwords, sessions
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction, cookie_name, is_https
 from clinician_api.language import message
 from schemas.database import Connection

@@ -11,9 +11,11 @@ from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, enrolment, new_patient, unknown_scales
+from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
+from clinician_api.enrol import enrolment, new_patient
 from clinician_api.language import CLINIC_ZONE, Words, message
+from clinician_api.scales import unknown_scales
 from schemas.database import Connection
 from schemas.patient import NewPatient
 

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, HTTPException, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, chart, patient_record
+from clinician_api import audit
 from clinician_api.dependencies import LIVE_HEADER, Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient_record import DryWeight, Episode, Reading
+from clinician_api.patient import chart, patient_record
+from clinician_api.patient.patient_record import DryWeight, Episode, Reading
 from schemas.database import Connection
 
 router = APIRouter()

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Form, HTTPException, Query
 from psycopg.rows import class_row
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, enrolment, patient_list, patient_record
+from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
+from clinician_api.enrol import enrolment
 from clinician_api.language import CLINIC_ZONE, message
+from clinician_api.patient import patient_list, patient_record
 from schemas.database import Connection
 from schemas.patient import LentScale
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, File, Form, UploadFile
 from starlette.responses import Response
 
-from clinician_api import joining, new_patient
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
+from clinician_api.enrol import joining, new_patient
+from clinician_api.enrol.new_patient import Checked
 from clinician_api.language import CLINIC_ZONE, message
-from clinician_api.new_patient import Checked
 from schemas.database import Connection
 
 router = APIRouter()

@@ -7,7 +7,8 @@ from typing import Literal, LiteralString
 from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict
 
-from clinician_api import chart, vocabulary
+from clinician_api import vocabulary
+from clinician_api.patient import chart
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 from schemas.database import Connection
 

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from clinician_api import activity, activity_files, audit, bars, programme_numbers
+from clinician_api import audit
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE
-from clinician_api.programme_numbers import DayCount, Raised
+from clinician_api.programme import activity, activity_files, bars, programme_numbers
+from clinician_api.programme.programme_numbers import DayCount, Raised
 from schemas.alert import Cause
 from schemas.database import Connection
 from schemas.patient_day import DAY_STATES

@@ -10,9 +10,10 @@ from psycopg.rows import class_row
 from pydantic import AwareDatetime
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, patient_record, vocabulary
+from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
+from clinician_api.patient import patient_record
 from schemas.database import Connection
 
 router = APIRouter()

@@ -6,7 +6,7 @@ from typing import Literal, LiteralString
 
 from psycopg.types.json import Jsonb
 
-from clinician_api import passwords
+from clinician_api.access import passwords
 from schemas.database import Connection
 from schemas.patient import LentScale, NewPatient
 

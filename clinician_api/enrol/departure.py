@@ -8,10 +8,11 @@ from fastapi import APIRouter, Form, HTTPException
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, episodes, patients
+from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patients import Draft
+from clinician_api.patient import episodes, patients
+from clinician_api.patient.patients import Draft
 from schemas.database import Connection
 
 router = APIRouter()

@@ -8,9 +8,9 @@ from datetime import datetime
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from clinician_api import activity
-from clinician_api.activity import Activity, Month
 from clinician_api.language import Words, message
+from clinician_api.programme import activity
+from clinician_api.programme.activity import Activity, Month
 
 TITLE = message("Monthly activity report")
 HEADS = {

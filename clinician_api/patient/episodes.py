@@ -9,10 +9,11 @@ import psycopg
 from fastapi import APIRouter, Form, HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit, patients
+from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patients import Draft
+from clinician_api.patient import patients
+from clinician_api.patient.patients import Draft
 from schemas.alert import Outcome
 from schemas.database import Connection
 

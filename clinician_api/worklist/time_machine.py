@@ -10,9 +10,10 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.responses import Response
 
-from clinician_api import audit, chart, vocabulary
+from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE, message
+from clinician_api.patient import chart
 from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
 
