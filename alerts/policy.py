@@ -2,8 +2,10 @@
 
 One open episode per patient and cause. Severity rises at once and never falls by itself; nothing closes by itself: that
 the condition has passed is recorded, and asked of the human. After a close the same cause is raised again only when it
-had passed in between, is worse, or is still there 72 h later (physIQ merges repeats within 72 h; product.md F11): a
-nurse who closed an episode is not called again the same morning, and a new one is never missed.
+had passed in between, is worse, or is still there 72 h later (physIQ merges repeats within 72 h; product.md F11), or 7
+days later if it was closed as false (ENGAGE-HF does not fire again for 7 days): a nurse who closed an episode is not
+called again the same morning, one who found food or clothes not twice a week for the same kilogram, and a new one is
+never missed.
 """
 
 from collections.abc import Iterable
@@ -17,6 +19,8 @@ from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 Kind = Literal["raised", "repeated", "severity_rose", "back_in_band"]
 
 MERGE = timedelta(hours=72)
+MERGE_FALSE = timedelta(days=7)
+"""A third of all false alerts repeated one that had been judged false within the week (docs/detectors.md)."""
 WORSE_KG = 1.0
 CAUSES: tuple[Cause, ...] = ("decompensation", "weight_loss", "no_transmission")
 
@@ -31,6 +35,7 @@ class Episode:
     state: Literal["new", "taken", "closed"]
     last_raised_at: datetime
     closed_at: datetime | None
+    closed_as_false: bool
     evidence: Evidence
     in_band: bool
     """The last thing recorded is that the condition has passed."""
@@ -118,7 +123,8 @@ def _on_open(action: Action, latest: Episode, *, now: datetime) -> Action | None
 def _again(finding: Finding, latest: Episode, closed_at: datetime, *, now: datetime) -> bool:
     if latest.in_band or _rank(finding.severity) > _rank(latest.severity) or worsened(finding, latest.evidence):
         return True
-    return now - closed_at >= MERGE and not finding.stale
+    judged_false = latest.closed_as_false and finding.cause != "no_transmission"  # silence is never argued away
+    return now - closed_at >= (MERGE_FALSE if judged_false else MERGE) and not finding.stale
 
 
 def _note_passing(newest: Finding, latest: Episode | None) -> Action | None:

@@ -1,6 +1,6 @@
 """How do the shadow detector's assessments compare with those of the one that alerts? Side by side, pure.
 
-An alert is counted as the worker would page: when the score rises above the threshold, and not again within 72 hours.
+An alert is counted as the worker would page: when the score rises above the threshold, and not again within 7 days.
 Both detectors are counted so, from their assessments of the same weights, and over the time that both have judged.
 """
 
@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from alerts.detectors.detector import exceeds
-from alerts.policy import MERGE
+from alerts.policy import MERGE_FALSE
 from alerts.study.comparison import SAME
 
 
@@ -93,7 +93,7 @@ def _alerts(judged: Sequence[tuple[datetime, bool]]) -> list[datetime]:
     raised: list[datetime] = []
     fired = False
     for at, fires in judged:
-        if fires and not fired and (not raised or at - raised[-1] >= MERGE):
+        if fires and not fired and (not raised or at - raised[-1] >= MERGE_FALSE):
             raised.append(at)
         fired = fires
     return raised

@@ -67,6 +67,7 @@ ORDER BY episode_id FOR UPDATE
 """
 LATEST_EPISODES: LiteralString = """
 SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, state, last_raised_at, closed_at,
+       coalesce(starts_with(outcome, 'false_'), false) AS closed_as_false,
        (SELECT evidence FROM episode_event AS event
         WHERE event.episode_id = episode.episode_id AND kind <> 'back_in_band'
         ORDER BY event_id DESC LIMIT 1) AS evidence,
@@ -158,6 +159,7 @@ class EpisodeRow:
     state: str
     last_raised_at: datetime
     closed_at: datetime | None
+    closed_as_false: bool
     evidence: dict[str, Any]
     in_band: bool
     ever_in_band: bool
@@ -246,6 +248,7 @@ class Record:
                 state=row.state,  # type: ignore[arg-type]  # the table's CHECK
                 last_raised_at=row.last_raised_at,
                 closed_at=row.closed_at,
+                closed_as_false=row.closed_as_false,
                 evidence=Evidence.model_validate(row.evidence),
                 in_band=row.in_band,
                 ever_in_band=row.ever_in_band,

@@ -1,8 +1,8 @@
 """What would a detector have raised over a history, and what did really happen? Pure and causal.
 
 Every score is computed from what had been weighed by then: cutting the history at any moment changes nothing before it.
-Each alert counts as closed at once by a person, so the same cause is raised again as `policy` would: once the condition
-has passed in between, is 1 kg worse, or is still there 72 h later.
+Each alert counts as closed at once by a person, as false, so the same cause is raised again as `policy` would: once the
+condition has passed in between, is 1 kg worse, or is still there 7 days later.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alerts.detectors import guideline_loss
 from alerts.detectors.detector import TOLERANCE_KG, Detector
 from alerts.judgement.history import Course
-from alerts.policy import MERGE, WORSE_KG
+from alerts.policy import MERGE_FALSE, WORSE_KG
 from schemas.plan import Plan
 
 MATCH = timedelta(days=30)
@@ -76,7 +76,7 @@ def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: 
 
 
 def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
-    """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once."""
+    """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once, as false."""
     down = -1 if detector is guideline_loss else 1
     fires = np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG
     last: int | None = None
@@ -96,7 +96,7 @@ def _passed(calm_kg: NDArray[np.float64], limit_kg: float | None, down: int) -> 
 
 def _again(course: Course, last: int, index: int, *, down: int) -> bool:
     before, now = course.moments[last], course.moments[index]
-    return down * (now.weight_kg - before.weight_kg) >= WORSE_KG or now.at - before.at >= MERGE
+    return down * (now.weight_kg - before.weight_kg) >= WORSE_KG or now.at - before.at >= MERGE_FALSE
 
 
 def _is_true(alert: datetime, course: Course) -> bool:

@@ -1,7 +1,7 @@
 """What does a threshold find in a chronicle, and at what price? Alerts matched with events as in `alerts.study`.
 
 On a grid of days, so that a thousand patient-years take seconds. An alert is raised when the score comes to exceed the
-threshold, and again after each 3 days (`policy.MERGE`) for as long as it does; it is true if a decompensation is
+threshold, and again after each 7 days (`policy.MERGE_FALSE`) for as long as it does; it is true if a decompensation is
 treated within the 30 days after it (`backtest.MATCH`). Every other one is false, also after an event.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from alerts.detectors.detector import TOLERANCE_KG
-from alerts.policy import MERGE
+from alerts.policy import MERGE_FALSE
 from alerts.study.backtest import MATCH
 from simulator.chronicle import Chronicle
 
@@ -75,7 +75,7 @@ def alerts(scores: Array, threshold: float) -> BoolArray:
     for day in range(scores.shape[1]):
         seen = ~np.isnan(scores[:, day])
         now = seen & (scores[:, day] > threshold + TOLERANCE_KG)
-        raised[:, day] = now & (~above | (day - last >= MERGE.days))
+        raised[:, day] = now & (~above | (day - last >= MERGE_FALSE.days))
         last[raised[:, day]] = day
         above = np.where(seen, now, above)
     return raised

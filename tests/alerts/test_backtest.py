@@ -146,6 +146,7 @@ def _closed(finding: Finding, at: datetime) -> Episode:
         state="closed",
         last_raised_at=at,
         closed_at=at,
+        closed_as_false=True,
         evidence=finding.evidence,
         in_band=False,
         ever_in_band=False,
@@ -164,7 +165,7 @@ def test_the_live_assessment_gives_the_back_tests_last_score(some: list[Historic
             assert verdict.score == course.scores(DETECTORS[verdict.detector], plan=Plan())[-1]
 
 
-def test_a_step_is_one_alert_and_repeats_are_merged_for_72_hours() -> None:
+def test_a_step_is_one_alert_and_a_week_of_repeats_is_merged() -> None:
     assert raised(backtest.run(readings([80.0] * 5 + [82.5] * 3 + [80.0] * 5 + [82.5]))) == [5, 13]
 
 

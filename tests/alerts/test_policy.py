@@ -46,6 +46,7 @@ def episode(
     state: Literal["new", "taken", "closed"] = "new",
     raised_hours_ago: float = 24,
     closed_hours_ago: float | None = None,
+    closed_as_false: bool = False,
     in_band: bool = False,
     ever_in_band: bool = False,
 ) -> Episode:
@@ -57,6 +58,7 @@ def episode(
         state="closed" if closed_hours_ago is not None else state,
         last_raised_at=NOW - raised_hours_ago * HOUR,
         closed_at=None if closed_hours_ago is None else NOW - closed_hours_ago * HOUR,
+        closed_as_false=closed_as_false,
         evidence=finding.evidence,
         in_band=in_band,
         ever_in_band=in_band or ever_in_band,
@@ -132,6 +134,9 @@ def test_an_open_episode(finding: Finding, latest: Episode, expected: tuple[str,
         (ALERT, episode(ALERT, closed_hours_ago=71), None),
         (ALERT, episode(ALERT, closed_hours_ago=72), ("raised", "alert", True)),
         (found("alert", hours_ago=60), episode(ALERT, closed_hours_ago=72), None),
+        (ALERT, episode(ALERT, closed_hours_ago=7 * 24 - 1, closed_as_false=True), None),  # food, and it still stands
+        (ALERT, episode(ALERT, closed_hours_ago=7 * 24, closed_as_false=True), ("raised", "alert", True)),
+        (found("alert", kg=83.5), episode(ALERT, closed_hours_ago=2, closed_as_false=True), ("raised", "alert", True)),
         (ALERT, episode(ALERT, closed_hours_ago=2, in_band=True), ("raised", "alert", True)),  # passed in between
         (found("alarm"), episode(ALERT, closed_hours_ago=2), ("raised", "alarm", True)),
         (found("alert", kg=83.5), episode(ALERT, closed_hours_ago=2), ("raised", "alert", True)),
@@ -158,13 +163,16 @@ def test_the_worst_of_several_new_days_counts() -> None:
 
 
 steps = st.tuples(
-    st.sampled_from(["watch", "alert", "alarm", None]), st.floats(78, 88), st.integers(1, 60), st.booleans()
+    st.sampled_from(["watch", "alert", "alarm", None]),
+    st.floats(78, 88),
+    st.integers(1, 60),
+    st.sampled_from([None, "confirmed", "false"]),
 )
 
 
 @given(st.lists(steps, max_size=30))
-def test_severity_never_falls_and_nothing_is_missed_after_72_hours(
-    course: list[tuple[Severity | None, float, int, bool]],
+def test_severity_never_falls_and_nothing_is_missed_after_72_hours_or_7_days_if_false(
+    course: list[tuple[Severity | None, float, int, str | None]],
 ) -> None:
     """Plays readings and closes against the policy, as store.py would record them."""
     now, latest = NOW, None
@@ -177,14 +185,15 @@ def test_severity_never_falls_and_nothing_is_missed_after_72_hours(
         before, latest = latest, _recorded(actions[0], latest, now) if actions else latest
         if severity:
             assert latest is not None
-            overdue = before is not None and before.closed_at is not None and now - before.closed_at >= policy.MERGE
-            assert latest.closed_at is None or not overdue
+            if before is not None and before.closed_at is not None:
+                quiet = policy.MERGE_FALSE if before.closed_as_false else policy.MERGE
+                assert latest.closed_at is None or now - before.closed_at < quiet
             if latest.closed_at is None:
                 assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(severity)
         if before and latest and before.episode_id == latest.episode_id:
             assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(before.severity)
         if closes and latest and latest.closed_at is None:
-            latest = replace(latest, closed_at=now, state="closed")
+            latest = replace(latest, closed_at=now, closed_as_false=closes == "false", state="closed")
 
 
 def _recorded(action: Action, latest: Episode | None, now: datetime) -> Episode:

@@ -31,8 +31,8 @@ FAST = Event(kind="fast", onset=50, treated=55, gain_kg=3, absent_days=0, dry_sh
         ([25], True, 30, 0),
         ([24], False, np.nan, 1),
         ([56], False, np.nan, 1),
-        ([10, 11, 12, 53], True, 2, 1),  # one alert, still there for less than 3 days
-        ([10, 11, 12, 13, 53], True, 2, 2),  # and once more after 3 days
+        ([10, 11, 12, 53], True, 2, 1),  # one alert, still there for less than 7 days
+        ([*range(10, 18), 53], True, 2, 2),  # and once more after 7 days
         ([10, 12, 53], True, 2, 2),  # it had passed in between
         ([], False, np.nan, 0),
     ],
