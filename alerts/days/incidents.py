@@ -14,14 +14,14 @@ WITH grave AS (
       AND from_at > %(now)s - interval '7 days'
     RETURNING outage_id
 )
-INSERT INTO plain_notice (kind, outage_id, user_id, created_at, due_at)
-SELECT 'outage_began', outage_id, user_id, %(now)s, %(now)s
+INSERT INTO plain_notice (kind, about, outage_id, user_id, created_at, due_at)
+SELECT 'outage_began', outage_id::text, outage_id, user_id, %(now)s, %(now)s
 FROM grave, app_user WHERE disabled_at IS NULL AND notify_url IS NOT NULL AND role = 'nurse'
 ON CONFLICT DO NOTHING
 """
 ANNOUNCE_END: LiteralString = """
-INSERT INTO plain_notice (kind, outage_id, user_id, created_at, due_at)
-SELECT 'outage_ended', outage_id, user_id, %(now)s, %(now)s
+INSERT INTO plain_notice (kind, about, outage_id, user_id, created_at, due_at)
+SELECT 'outage_ended', outage_id::text, outage_id, user_id, %(now)s, %(now)s
 FROM plain_notice AS told JOIN service_outage AS outage USING (outage_id)
 WHERE told.kind = 'outage_began' AND outage.until_at < %(now)s - interval '10 minutes'
   AND outage.until_at > %(now)s - interval '7 days'
