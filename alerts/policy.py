@@ -32,7 +32,8 @@ class Episode:
     episode_id: int
     cause: Cause
     severity: Severity
-    state: Literal["new", "taken", "closed"]
+    state: Literal["new", "taken", "follow_up", "closed"]
+    snoozed: bool
     last_raised_at: datetime
     closed_at: datetime | None
     closed_as_false: bool
@@ -115,8 +116,8 @@ def _on_open(action: Action, latest: Episode, *, now: datetime) -> Action | None
         episode_id=latest.episode_id,
         severity=severity,
         finding=finding,
-        # A reminder that it lasts goes to no one who is already on it.
-        pages=action.pages and (rose or relapsed or latest.state == "new"),
+        # Worsening breaks a snooze and opens again what was taken; that it merely lasts is told to no one who is on it.
+        pages=action.pages and (rose or relapsed or (latest.state == "new" and not latest.snoozed)),
     )
 
 

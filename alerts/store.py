@@ -14,6 +14,8 @@ from alerts.judgement.assessment import HISTORY, Assessment, Doubted, Facts
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice
 from alerts.policy import Action, Episode
+from alerts.routing.chain import Move
+from alerts.routing.router import Router
 from schemas import plausibility
 from schemas.alert import Cause, Evidence, Severity
 from schemas.database import Connection
@@ -66,7 +68,8 @@ SELECT episode_id FROM episode WHERE patient_id = ANY(%(patient_ids)s) AND close
 ORDER BY episode_id FOR UPDATE
 """
 LATEST_EPISODES: LiteralString = """
-SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, state, last_raised_at, closed_at,
+SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, state,
+       snoozed_until IS NOT NULL AS snoozed, last_raised_at, closed_at,
        coalesce(starts_with(outcome, 'false_'), false) AS closed_as_false,
        (SELECT evidence FROM episode_event AS event
         WHERE event.episode_id = episode.episode_id AND kind <> 'back_in_band'
@@ -90,6 +93,9 @@ RETURNING episode_id
 # The episode keeps the evidence of its severity: a weaker finding that repeats it stands in its events.
 RAISE_EPISODE: LiteralString = """
 UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s,
+                   state = CASE WHEN %(pages)s THEN 'new' ELSE state END,
+                   step = CASE WHEN %(pages)s THEN 0 ELSE step END,
+                   snoozed_until = CASE WHEN %(pages)s THEN NULL ELSE snoozed_until END,
                    evidence = CASE WHEN %(found)s = %(severity)s THEN %(evidence)s ELSE evidence END
 WHERE episode_id = %(episode_id)s
 """
@@ -97,12 +103,6 @@ TOUCH_EPISODE: LiteralString = "UPDATE episode SET state = state WHERE episode_i
 RECORD_EVENT: LiteralString = """
 INSERT INTO episode_event (episode_id, at, kind, severity, evidence)
 VALUES (%(episode_id)s, %(now)s, %(kind)s, %(severity)s, %(evidence)s)
-RETURNING event_id
-"""
-NOTIFY_USERS: LiteralString = """
-INSERT INTO notification (episode_id, event_id, user_id, created_at, due_at)
-SELECT %(episode_id)s, %(event_id)s, user_id, %(now)s, %(now)s
-FROM app_user WHERE disabled_at IS NULL AND notify_url IS NOT NULL AND role = ANY(%(roles)s)
 """
 WATCH_ON: LiteralString = """
 UPDATE watch SET arrivals_seen = %(arrivals)s, recorded_seen = coalesce(%(recorded_seen)s, recorded_seen),
@@ -157,6 +157,7 @@ class EpisodeRow:
     cause: Cause
     severity: Severity
     state: str
+    snoozed: bool
     last_raised_at: datetime
     closed_at: datetime | None
     closed_as_false: bool
@@ -246,6 +247,7 @@ class Record:
                 cause=row.cause,
                 severity=row.severity,
                 state=row.state,  # type: ignore[arg-type]  # the table's CHECK
+                snoozed=row.snoozed,
                 last_raised_at=row.last_raised_at,
                 closed_at=row.closed_at,
                 closed_as_false=row.closed_as_false,
@@ -330,8 +332,8 @@ def record_assessments(conn: Connection, assessments: dict[str, Assessment], *, 
         )
 
 
-def act(conn: Connection, action: Action, *, patient_id: str, now: datetime) -> int:
-    """Write the action's episode, event and notifications; returns how many people will be told."""
+def act(conn: Connection, action: Action, *, patient_id: str, router: Router) -> Move | None:
+    """Write the action's episode and event, and take the first step of telling people, if it pages any."""
     values: dict[str, object] = {
         "patient_id": patient_id,
         "episode_id": action.episode_id,
@@ -340,22 +342,18 @@ def act(conn: Connection, action: Action, *, patient_id: str, now: datetime) -> 
         "severity": action.severity,
         "evidence": Jsonb(action.finding.evidence.model_dump(mode="json")),
         "found": action.finding.severity,
-        "roles": ["nurse", "cardiologist"] if action.severity == "alarm" else ["nurse"],
-        "now": now,
+        "pages": action.pages,
+        "now": router.now,
     }
     if action.kind == "raised":
-        values["episode_id"] = _only_value(conn.execute(OPEN_EPISODE, values).fetchone())
+        (values["episode_id"],) = conn.execute(OPEN_EPISODE, values).fetchone() or (None,)
     elif action.kind == "back_in_band":
         conn.execute(TOUCH_EPISODE, values)  # its trigger tells the screens
     else:
         conn.execute(RAISE_EPISODE, values)
-    values["event_id"] = _only_value(conn.execute(RECORD_EVENT, values).fetchone())
-    return conn.execute(NOTIFY_USERS, values).rowcount if action.pages else 0
-
-
-def _only_value(row: tuple[object, ...] | None) -> object:
-    assert row is not None
-    return row[0]
+    conn.execute(RECORD_EVENT, values)
+    assert isinstance(values["episode_id"], int)
+    return router.begin(values["episode_id"]) if action.pages else None
 
 
 @dataclass(frozen=True, kw_only=True)

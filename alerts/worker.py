@@ -24,6 +24,7 @@ from alerts.judgement import assessment
 from alerts.judgement.assessment import Assessment, Verdict
 from alerts.judgement.choice import Choice
 from alerts.outage_store import Outages
+from alerts.routing.router import Router
 from schemas import database
 from schemas.clock import Clock
 from schemas.database import Connection
@@ -46,7 +47,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     """Assess and send until `stop` is set, whatever happens to the database in between."""
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
-    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 3) as pool:
+    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 4) as pool:
         work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
@@ -54,6 +55,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
                 ("heartbeat", work.beat),
                 ("send", work.send),
                 ("assess", work.assess),
+                ("route", work.route),
                 ("days", work.days),
                 ("look_out", work.look_out),
             )
@@ -147,6 +149,7 @@ class Worker:
             outages=outage_store.outages(conn, [patient.patient_id for patient in claimed], now=now),
             now=now,
             retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate),
+            router=Router(conn=conn, now=now),
         )
         records = store.read(conn, claimed, now=now)
         for patient in claimed:
@@ -163,6 +166,21 @@ class Worker:
             seconds=round(time.monotonic() - began, 3),
         )
         return len(claimed)
+
+    def route(self) -> None:
+        """Each second, take the next step of every episode whose moment has come: the next person, or a reminder."""
+        while not self.stop.is_set():
+            while self._route_some() == AT_ONCE and not self.stop.is_set():
+                pass
+            self.interrupted.pop("route", None)
+            self.stop.wait(POLL_SECONDS)
+
+    def _route_some(self) -> int:
+        with self.pool.connection() as conn:
+            moves = Router(conn=conn, now=self.clock.now()).go_on(limit=AT_ONCE)
+        if moves:
+            log.info("routed", episodes=len(moves), notifications=sum(len(move.tell) for move in moves))
+        return len(moves)
 
     def days(self) -> None:
         """Keep the patients' days explained."""
@@ -200,6 +218,7 @@ class Batch:
     outages: Outages
     now: datetime
     retry_at: datetime
+    router: Router
     assessments: dict[str, Assessment] = field(default_factory=dict)
     nexts: list[store.Next] = field(default_factory=list)
     failed: dict[str, store.Next] = field(default_factory=dict)
@@ -225,10 +244,13 @@ class Batch:
         found = assessment.assess(facts, now=self.now, known_until=patient.recorded_seen)
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
-            told = [store.act(self.conn, action, patient_id=patient.patient_id, now=self.now) for action in actions]
-        if any(action.pages and not people for action, people in zip(actions, told, strict=True)):
-            log.warning("nobody_to_tell", patient_id=patient.patient_id)  # no user has an address: the list shows it
-        self.notifications += sum(told)
+            acts = [
+                store.act(self.conn, action, patient_id=patient.patient_id, router=self.router) for action in actions
+            ]
+        for move in acts:
+            if move is not None and not move.tell:  # the team's hours, or no user has an address: the list shows it
+                log.warning("told_later", patient_id=patient.patient_id, not_before=move.next_at.isoformat())
+            self.notifications += len(move.tell) if move else 0
         self.actions += len(actions)
         if patient.has_arrivals:
             found.verdicts.extend(_in_the_shadow(facts, patient_id=patient.patient_id))

@@ -144,6 +144,7 @@ def _closed(finding: Finding, at: datetime) -> Episode:
         cause="decompensation",
         severity="alert",
         state="closed",
+        snoozed=False,
         last_raised_at=at,
         closed_at=at,
         closed_as_false=True,

@@ -56,6 +56,7 @@ def episode(
         cause=finding.cause,
         severity=finding.severity,
         state="closed" if closed_hours_ago is not None else state,
+        snoozed=False,
         last_raised_at=NOW - raised_hours_ago * HOUR,
         closed_at=None if closed_hours_ago is None else NOW - closed_hours_ago * HOUR,
         closed_as_false=closed_as_false,
