@@ -90,6 +90,10 @@ class Words:
         """A day under the axis of a chart."""
         return dates.format_date(self._local(at), format="d MMM", locale=self.locale)
 
+    def iso_day(self, at: datetime, *, days: int = 0) -> str:
+        """So many days later, as a form's date field wants it."""
+        return (at.astimezone(ZoneInfo(self.zone)).date() + timedelta(days=days)).isoformat()
+
     def moment(self, at: datetime) -> str:
         """A day and a time, for a list."""
         return dates.format_datetime(self._local(at), format="EEE d MMM y, HH:mm", locale=self.locale)

@@ -41,7 +41,13 @@ EVENTS = {
     "repeated": message("Raised again"),
     "severity_rose": message("Became more severe"),
     "back_in_band": message("Back within the usual range"),
+    "escalated": message("Told the next person"),
+    "forgotten": message("Taken, then forgotten: raised again"),
+    "follow_up_due": message("Follow-up due"),
+    "snooze_ended": message("Snooze over"),
     "take": message("Taken"),
+    "follow_up": message("To be followed up"),
+    "snooze": message("Snoozed"),
     "close": message("Closed"),
 }
 ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}

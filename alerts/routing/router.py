@@ -1,4 +1,4 @@
-"""Which open episodes wait for their next step? Taken in the caller's transaction: event, notifications, next moment."""
+"""Which open episodes wait for their next step? It is taken in the caller's transaction: whom to tell, when next."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

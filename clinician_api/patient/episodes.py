@@ -1,9 +1,10 @@
-"""Who acts on an episode, and how does it end? Taking it, closing it with an outcome; each form is one act."""
+"""Who acts on an episode, and how does it end? Take, follow up, snooze, close with an outcome; each form is one act."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, LiteralString, get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 from fastapi import APIRouter, Form, HTTPException
@@ -11,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
-from clinician_api.language import message
+from clinician_api.language import CLINIC_ZONE, message
 from clinician_api.patient import patients
 from clinician_api.patient.patients import Draft
 from schemas.alert import Outcome
@@ -19,8 +20,15 @@ from schemas.database import Connection
 
 router = APIRouter()
 LONGEST_NOTE = 10_000
+FORGOTTEN = timedelta(hours=24)
+"""What was taken and then neither followed up nor closed comes back after so long."""
+LONGEST_FOLLOW_UP, LONGEST_SNOOZE = timedelta(days=90), timedelta(days=14)
+MORNING = time(8)
+"""At which hour of the day chosen it comes back."""
 ALREADY_CLOSED = "VG001"
 NO_OUTCOME = message("Choose how it ended.")
+NO_REASON = message("Say why it may wait: a snooze needs a reason.")
+BAD_DAY = message("Choose a day from tomorrow to %(last)s. Nothing was recorded yet.")
 NOTE_TOO_LONG = message("The note may have 10,000 characters at most; it has %(length)s. Nothing was recorded yet.")
 CLOSED_MEANWHILE = message("%(who)s closed this episode on %(when)s. Your note was not recorded; it is kept below.")
 
@@ -31,16 +39,17 @@ class Act:
 
     request_id: UUID
     episode_id: int
-    action: Literal["take", "close"]
+    action: Literal["take", "follow_up", "snooze", "close"]
     outcome: Outcome | None
     note: str
     author: int
     at: datetime
+    until: datetime | None = None
 
 
 ACT: LiteralString = """
-INSERT INTO acknowledgement (request_id, episode_id, action, outcome, note, author, at)
-VALUES (%(request_id)s, %(episode_id)s, %(action)s, %(outcome)s, %(note)s, %(author)s, %(at)s)
+INSERT INTO acknowledgement (request_id, episode_id, action, outcome, note, author, at, until)
+VALUES (%(request_id)s, %(episode_id)s, %(action)s, %(outcome)s, %(note)s, %(author)s, %(at)s, %(until)s)
 ON CONFLICT (request_id) DO NOTHING
 """
 IS_DONE: LiteralString = "SELECT FROM acknowledgement WHERE request_id = %(request_id)s"
@@ -58,13 +67,7 @@ def do(conn: Connection, act: Act) -> bool:
         if error.sqlstate != ALREADY_CLOSED:
             raise
         return conn.execute(IS_DONE, same).fetchone() is not None  # a double click, both at once
-    audit.write(
-        conn,
-        "episode.take" if act.action == "take" else "episode.close",
-        of=str(act.episode_id),
-        by=act.author,
-        at=act.at,
-    )
+    audit.write(conn, f"episode.{act.action}", of=str(act.episode_id), by=act.author, at=act.at)
     return True
 
 
@@ -95,8 +98,9 @@ def take(
     """I am on it."""
     patient_id = _patient_of(conn, episode_id)
     act = Act(
-        request_id=request_id, episode_id=episode_id, action="take", outcome=None, note="", author=user.user_id, at=now
-    )
+        request_id=request_id, episode_id=episode_id, action="take", outcome=None, note="", author=user.user_id, at=now,
+        until=now + FORGOTTEN,
+    )  # fmt: skip
     return _page_at(patient_id, episode_id) if do(conn, act) else _too_late(conn, page, act)
 
 
@@ -113,18 +117,91 @@ def close(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:
     """It is over, and this is how it ended."""
     patient_id = _patient_of(conn, episode_id)
-    note = note.replace("\r\n", "\n").replace("\0", "")  # browsers send \r\n and count \n
+    note = _typed(note)
     coded = next((known for known in get_args(Outcome) if known == outcome), None)
     if coded is None or len(note) > LONGEST_NOTE:
-        problem = page.words.text(NO_OUTCOME if coded is None else NOTE_TOO_LONG)
-        text = problem % {"length": page.words.number(len(note), digits=0).rstrip(",.")}
-        draft = Draft(episode_id=episode_id, problem=text, note=note, outcome=outcome)
+        problem = page.words.text(NO_OUTCOME) if coded is None else _too_long(page, note)
+        draft = Draft(episode_id=episode_id, problem=problem, note=note, outcome=outcome)
         return patients.answer(conn, page, patient_id, draft=draft, status=422)
     act = Act(
         request_id=request_id, episode_id=episode_id, action="close", outcome=coded, note=note, author=user.user_id,
         at=now,
     )  # fmt: skip
     return _page_at(patient_id, episode_id) if do(conn, act) else _too_late(conn, page, act)
+
+
+@router.post("/episodes/{episode_id}/follow-up", dependencies=[OwnForm])
+def follow_up(  # noqa: PLR0913, PLR0917 a form's fields
+    episode_id: int,
+    conn: Transaction,
+    user: SignedIn,
+    now: Now,
+    page: ThePage,
+    request_id: Annotated[UUID, Form()],
+    day: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    """I come back to it on that day; then it is shown and told again."""
+    act = Act(
+        request_id=request_id, episode_id=episode_id, action="follow_up", outcome=None, note=_typed(note),
+        author=user.user_id, at=now, until=_morning_of(day, now=now, longest=LONGEST_FOLLOW_UP),
+    )  # fmt: skip
+    return _put_off(conn, page, act, day=day, longest=LONGEST_FOLLOW_UP)
+
+
+@router.post("/episodes/{episode_id}/snooze", dependencies=[OwnForm])
+def snooze(  # noqa: PLR0913, PLR0917 a form's fields
+    episode_id: int,
+    conn: Transaction,
+    user: SignedIn,
+    now: Now,
+    page: ThePage,
+    request_id: Annotated[UUID, Form()],
+    day: Annotated[str, Form()] = "",
+    note: Annotated[str, Form()] = "",
+) -> Response:
+    """Nobody is told again until that day, for a reason; unless it becomes worse."""
+    act = Act(
+        request_id=request_id, episode_id=episode_id, action="snooze", outcome=None, note=_typed(note),
+        author=user.user_id, at=now, until=_morning_of(day, now=now, longest=LONGEST_SNOOZE),
+    )  # fmt: skip
+    return _put_off(conn, page, act, day=day, longest=LONGEST_SNOOZE)
+
+
+def _put_off(conn: Connection, page: Page, act: Act, *, day: str, longest: timedelta) -> Response:
+    patient_id = _patient_of(conn, act.episode_id)
+    problem = None
+    if act.until is None:
+        problem = page.words.text(BAD_DAY) % {"last": page.words.day(act.at + longest)}
+    elif len(act.note) > LONGEST_NOTE:
+        problem = _too_long(page, act.note)
+    elif act.action == "snooze" and not act.note.strip():
+        problem = page.words.text(NO_REASON)
+    if problem is None:
+        return _page_at(patient_id, act.episode_id) if do(conn, act) else _too_late(conn, page, act)
+    draft = Draft(episode_id=act.episode_id, problem=problem, act=act.action, note=act.note, until=day[:10])
+    return patients.answer(conn, page, patient_id, draft=draft, status=422)
+
+
+def _morning_of(day: str, *, now: datetime, longest: timedelta) -> datetime | None:
+    """The clinic's morning of a day after today and within `longest`, or None."""
+    try:
+        chosen = date.fromisoformat(day)
+    except ValueError:
+        return None
+    zone = ZoneInfo(CLINIC_ZONE)
+    today = now.astimezone(zone).date()
+    if not today < chosen <= today + longest:
+        return None
+    return datetime.combine(chosen, MORNING, tzinfo=zone)
+
+
+def _typed(note: str) -> str:
+    return note.replace("\r\n", "\n").replace("\0", "")  # browsers send \r\n and count \n
+
+
+def _too_long(page: Page, note: str) -> str:
+    return page.words.text(NOTE_TOO_LONG) % {"length": page.words.number(len(note), digits=0).rstrip(",.")}
 
 
 CLOSED_BY: LiteralString = """
@@ -141,5 +218,5 @@ def _too_late(conn: Connection, page: Page, act: Act) -> Response:
     patient_id, who, at = row
     assert isinstance(at, datetime)
     problem = page.words.text(CLOSED_MEANWHILE) % {"who": who or "–", "when": page.words.moment(at)}
-    draft = Draft(episode_id=act.episode_id, problem=problem, note=act.note, outcome=act.outcome or "")
+    draft = Draft(episode_id=act.episode_id, problem=problem, act=act.action, note=act.note, outcome=act.outcome or "")
     return patients.answer(conn, page, str(patient_id), draft=draft, status=409)

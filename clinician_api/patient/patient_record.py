@@ -174,6 +174,7 @@ class Event(BaseModel):
     who: str | None = None
     outcome: str | None = None
     note: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +188,8 @@ class Episode:
     state: str
     owner: str | None
     taken_at: datetime | None
+    next_at: datetime | None
+    snoozed_until: datetime | None
     closed_at: datetime | None
     outcome: str | None
     closed_by: str | None
@@ -207,14 +210,15 @@ class Episode:
 
 
 EPISODES: LiteralString = """
-SELECT e.episode_id, cause, e.severity, opened_at, state, o.display_name AS owner, taken_at, closed_at, e.outcome,
+SELECT e.episode_id, cause, e.severity, opened_at, state, o.display_name AS owner, taken_at, next_at, snoozed_until,
+       closed_at, e.outcome,
        (SELECT u.display_name FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
         WHERE a.episode_id = e.episode_id AND action = 'close') AS closed_by,
        e.evidence,
        coalesce((SELECT jsonb_agg(jsonb_build_object('at', at, 'kind', kind, 'severity', v.severity) ORDER BY event_id)
                  FROM episode_event AS v WHERE v.episode_id = e.episode_id), '[]')
     || coalesce((SELECT jsonb_agg(jsonb_build_object('at', at, 'kind', action, 'who', u.display_name,
-                        'outcome', a.outcome, 'note', note) ORDER BY acknowledgement_id)
+                        'outcome', a.outcome, 'note', note, 'until', a.until) ORDER BY acknowledgement_id)
                  FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
                  WHERE a.episode_id = e.episode_id), '[]') AS events
 FROM episode AS e LEFT JOIN app_user AS o ON o.user_id = e.owner

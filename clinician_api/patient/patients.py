@@ -35,8 +35,10 @@ class Draft:
 
     episode_id: int | None
     problem: str
+    act: str = "close"
     note: str = ""
     outcome: str = ""
+    until: str = ""
     weight: str = ""
 
 

@@ -28,17 +28,24 @@ class OpenEpisode(BaseModel):
     episode_id: int
     cause: Cause
     severity: Severity
-    state: Literal["new", "taken"]
+    state: Literal["new", "taken", "follow_up"]
     opened_at: datetime
     owner: str | None
     taken_at: datetime | None
+    next_at: datetime | None
+    snoozed_until: datetime | None
     sentence: dict[str, str]
 
     @property
     def urgency(self) -> tuple[object, ...]:
         """Smaller is first: clinical causes, then severity, then who still waits, then how long."""
         clinical = self.cause in vocabulary.CLINICAL
-        return not clinical, -SEVERITIES.index(self.severity), self.state == "taken", self.opened_at
+        return not clinical, -SEVERITIES.index(self.severity), self.rests, self.opened_at
+
+    @property
+    def rests(self) -> bool:
+        """Whether somebody has acted on it, so that it waits for nobody now."""
+        return self.state != "new" or self.snoozed_until is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +92,8 @@ ROWS: LiteralString = """
 WITH open AS (
     SELECT patient_id, jsonb_agg(jsonb_build_object(
         'episode_id', episode_id, 'cause', cause, 'severity', severity, 'state', state, 'opened_at', opened_at,
-        'owner', u.display_name, 'taken_at', taken_at, 'sentence', evidence -> 'sentence')) AS open
+        'owner', u.display_name, 'taken_at', taken_at, 'next_at', next_at, 'snoozed_until', snoozed_until,
+        'sentence', evidence -> 'sentence')) AS open
     FROM episode LEFT JOIN app_user AS u ON u.user_id = owner
     WHERE closed_at IS NULL GROUP BY patient_id
 )
@@ -178,8 +186,8 @@ def show(request: Request, conn: Transaction, user: SignedIn, now: Now, page: Th
         "worklist_inside.html" if live else "worklist.html",
         sections=sections(found),
         patients=len(found),
-        waiting=sum(episode.state == "new" for row in found for episode in row.open),
-        taken=sum(episode.state == "taken" for row in found for episode in row.open),
+        waiting=sum(not episode.rests for row in found for episode in row.open),
+        taken=sum(episode.rests for row in found for episode in row.open),
         proof=proof(conn, now=now),
         checks=weights_to_check.waiting(conn, now=now),
         outages=outages.lasting(conn),

@@ -97,6 +97,39 @@ def test_closing_needs_an_outcome(connection: Connection, people: Site, outcome:
     assert acts(connection) == []
 
 
+def test_a_follow_up_comes_back_on_its_day_and_a_snooze_needs_a_reason(connection: Connection, people: Site) -> None:
+    client = people.signed_in()
+    day = (CLOCK.now() + timedelta(days=3)).date().isoformat()
+    assert client.post("/episodes/1/snooze", data=form(client, day=day, note=" ")).status_code == 422
+    assert client.post("/episodes/1/snooze", data=form(client, day=day, note="patient en vacances")).status_code == 303
+    assert "En veille jusqu’au" in client.get(PAGE).text
+    assert client.post("/episodes/1/follow-up", data=form(client, day=day)).status_code == 303
+    page = client.get(PAGE).text
+    assert "Suivi par Anne Roux le" in page
+    assert "patient en vacances" in page, "the timeline keeps why"
+    connection.commit()
+    episode = connection.execute("SELECT state, next_at::date::text, snoozed_until FROM episode").fetchone()
+    assert episode == ("follow_up", day, None)
+    client.post("/episodes/1/close", data=form(client, outcome="other"))
+    late = client.post("/episodes/1/snooze", data=form(client, day=day, note="trop tard"))
+    assert (late.status_code, "trop tard" in late.text) == (409, True)
+    assert [act[0] for act in acts(connection)] == ["snooze", "follow_up", "close"]
+
+
+@pytest.mark.parametrize("act", ["follow-up", "snooze"])
+@pytest.mark.parametrize("days", [-1, 0, 400])
+def test_a_day_in_the_past_or_far_ahead_is_refused_and_the_note_kept(
+    connection: Connection, people: Site, act: str, days: int
+) -> None:
+    client = people.signed_in()
+    day = (CLOCK.now() + timedelta(days=days)).date().isoformat()
+    for typed in (day, "", "demain", "2026-13-45", "9" * 5000):
+        answer = client.post(f"/episodes/1/{act}", data=form(client, day=typed, note="à rappeler"))
+        assert (answer.status_code, "à rappeler" in answer.text) == (422, True)
+        assert "Choisissez un jour entre demain" in answer.text
+    assert acts(connection) == []
+
+
 def test_hostile_text_is_shown_as_text(connection: Connection, people: Site) -> None:
     now = CLOCK.now()
     enrolment.enrol(connection, [seed.patient(2, now=now, family_name="<b>O'Hara</b>", given_name=HOSTILE)], now=now)
