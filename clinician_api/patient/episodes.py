@@ -47,6 +47,13 @@ class Act:
     until: datetime | None = None
 
 
+AUDITED: dict[str, audit.Action] = {
+    "take": "episode.take",
+    "follow_up": "episode.follow_up",
+    "snooze": "episode.snooze",
+    "close": "episode.close",
+}
+
 ACT: LiteralString = """
 INSERT INTO acknowledgement (request_id, episode_id, action, outcome, note, author, at, until)
 VALUES (%(request_id)s, %(episode_id)s, %(action)s, %(outcome)s, %(note)s, %(author)s, %(at)s, %(until)s)
@@ -67,7 +74,7 @@ def do(conn: Connection, act: Act) -> bool:
         if error.sqlstate != ALREADY_CLOSED:
             raise
         return conn.execute(IS_DONE, same).fetchone() is not None  # a double click, both at once
-    audit.write(conn, f"episode.{act.action}", of=str(act.episode_id), by=act.author, at=act.at)
+    audit.write(conn, AUDITED[act.action], of=str(act.episode_id), by=act.author, at=act.at)
     return True
 
 

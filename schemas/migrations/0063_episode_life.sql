@@ -19,7 +19,9 @@ ALTER TABLE acknowledgement DROP CONSTRAINT acknowledgement_action_check;
 ALTER TABLE acknowledgement
     ADD COLUMN until timestamptz,  -- of a follow-up, a snooze; of a take: when it counts as forgotten
     ADD CONSTRAINT acknowledgement_action_check CHECK (action IN ('take', 'follow_up', 'snooze', 'close')),
-    ADD CONSTRAINT an_end_is_needed CHECK (action NOT IN ('follow_up', 'snooze') OR until > at),
+    ADD CONSTRAINT an_end_is_needed CHECK (
+        action NOT IN ('follow_up', 'snooze') OR (until IS NOT NULL AND until > at)
+    ),
     ADD CONSTRAINT a_snooze_needs_a_reason CHECK (action <> 'snooze' OR note <> '');
 
 CREATE OR REPLACE FUNCTION apply_acknowledgement() RETURNS trigger

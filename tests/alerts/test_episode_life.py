@@ -1,0 +1,251 @@
+"""Whatever the order of weights, people, clocks and crashes, no raised alert is ever forgotten: played in PostgreSQL."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from psycopg.types.json import Jsonb
+
+from alerts import policy, store
+from alerts.judgement.assessment import Assessment, Finding
+from alerts.policy import Episode
+from alerts.routing.router import Router
+from schemas.alert import SEVERITIES, Evidence, Severity
+from schemas.database import Connection
+from schemas.duty import Team
+from tests.alerts import clinic
+from tests.alerts.clinic import NOW
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ACT: LiteralString = """
+INSERT INTO acknowledgement (request_id, episode_id, action, outcome, note, author, at, until)
+VALUES (%(request_id)s, %(episode_id)s, %(action)s, %(outcome)s, 'because', %(author)s, %(at)s, %(until)s)
+"""
+OPEN: LiteralString = """
+SELECT episode_id, state, severity, next_at, snoozed_until, step,
+       (SELECT count(*) FROM notification AS n WHERE n.episode_id = e.episode_id)::int,
+       (SELECT max(at) FROM acknowledgement AS a WHERE a.episode_id = e.episode_id)
+FROM episode AS e WHERE closed_at IS NULL
+"""
+HISTORY: LiteralString = """
+SELECT v.episode_id, event_id, at, kind FROM episode_event AS v ORDER BY event_id
+"""
+
+
+class Crash(Exception):
+    """The program dies here: what was not committed is gone."""
+
+
+def finding(severity: Severity | None, *, kg: float, at: datetime) -> Finding:
+    evidence = Evidence(
+        detector="guideline",
+        version="1",
+        parameters={},
+        score=3.0,
+        threshold=2.0,
+        sentence={"fr": "x", "en": "x"},
+        readings=[],
+        weight_kg=kg,
+        would_not_have_fired_at_kg=82.0,
+    )
+    return Finding(cause="decompensation", at=at, severity=severity, evidence=evidence)
+
+
+class Life(RuleBasedStateMachine):
+    """One patient, one team of three, one clock that only goes forward."""
+
+    conn: Connection
+    people: list[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.conn.execute("TRUNCATE episode, episode_event, notification, acknowledgement, delivery_attempt CASCADE")
+        self.conn.commit()
+        self.routed_at = self.now
+        self.paged: set[int] = set()
+
+    def _committed(self, work: Callable[[], Any], *, crashes: bool) -> Any:
+        try:
+            with self.conn.transaction():
+                done = work()
+                if crashes:
+                    raise Crash
+        except Crash:
+            return None
+        return done
+
+    @rule(
+        severity=st.sampled_from([*SEVERITIES, None]),
+        kg=st.sampled_from([80.0, 82.5, 83.6, 86.0]),
+        crashes=st.booleans(),
+    )
+    def weigh(self, severity: Severity | None, kg: float, crashes: bool) -> None:
+        found = finding(severity, kg=kg, at=self.now)
+
+        def work() -> list[int]:
+            latest = self._latest()
+            actions = policy.decide(Assessment(findings=[found]), latest=latest, now=self.now, first_light=False)
+            router = Router(conn=self.conn, now=self.now)
+            for action in actions:
+                store.act(self.conn, action, patient_id="P1", router=router)
+            return [action.pages for action in actions]
+
+        if any(self._committed(work, crashes=crashes) or []):
+            self.paged |= {row[0] for row in self._open()}
+
+    @rule(hours=st.sampled_from([1, 5, 14, 30, 24 * 4, 24 * 20]))
+    def time_passes(self, hours: int) -> None:
+        self.now += hours * HOUR
+
+    @rule(crashes=st.booleans())
+    def route(self, crashes: bool) -> None:
+        before = self._told()
+        moves = self._committed(lambda: Router(conn=self.conn, now=self.now).go_on(limit=100), crashes=crashes)
+        if moves is None:
+            assert self._told() == before
+        else:
+            assert self._told() == before + sum(len(move.tell) for move in moves), "each is told, and once"
+            self.routed_at = self.now
+
+    @precondition(lambda self: self._open())
+    @rule(
+        action=st.sampled_from(["take", "follow_up", "snooze", "close"]),
+        days=st.integers(1, 14),
+        outcome=st.sampled_from(["false_food", "confirmed_visit"]),
+        crashes=st.booleans(),
+        data=st.data(),
+    )
+    def act(self, action: str, days: int, outcome: str, crashes: bool, data: st.DataObject) -> None:
+        values = {
+            "request_id": uuid.uuid4(),
+            "episode_id": data.draw(st.sampled_from([row[0] for row in self._open()])),
+            "action": action,
+            "outcome": outcome if action == "close" else None,
+            "author": data.draw(st.sampled_from(self.people)),
+            "at": self.now,
+            "until": None if action == "close" else self.now + days * DAY,
+        }
+        self._committed(lambda: self.conn.execute(ACT, values), crashes=crashes)
+
+    @invariant()
+    def no_raised_alert_is_without_a_next_step(self) -> None:
+        for episode_id, state, _, next_at, snoozed_until, step, told, acted_at in self._open():
+            if episode_id not in self.paged:
+                continue
+            assert next_at is not None, "a raised alert without anything to come"
+            assert next_at <= max(self.now, self.routed_at) + 15 * DAY, "so far ahead is forgotten"
+            if next_at > self.now:
+                promised = state in {"taken", "follow_up"} or snoozed_until is not None
+                assert told or acted_at or promised or step == 0, "it waits, though nobody was told and nobody acted"
+            if self.routed_at == self.now:
+                assert next_at > self.now, "its moment has passed"
+
+    @invariant()
+    def there_is_one_open_episode_and_its_history_is_in_order(self) -> None:
+        assert len(self._open()) <= 1
+        moments: dict[int, datetime] = {}
+        for episode_id, _, at, _ in self.conn.execute(HISTORY).fetchall():
+            assert at >= moments.get(episode_id, at)
+            moments[episode_id] = at
+        self.conn.commit()
+
+    def _open(self) -> list[Any]:
+        rows = self.conn.execute(OPEN).fetchall()
+        self.conn.commit()
+        return rows
+
+    def _told(self) -> int:
+        return clinic.count(self.conn, "SELECT count(*)::int FROM notification")
+
+    def _latest(self) -> list[Episode]:
+        with self.conn.cursor(row_factory=psycopg.rows.class_row(store.EpisodeRow)) as cursor:
+            rows = cursor.execute(store.LATEST_EPISODES, {"patient_ids": ["P1"]}).fetchall()
+        return store.Record(patient=None, readings=[], episodes=rows).latest()  # type: ignore[arg-type]  # not read
+
+
+@pytest.mark.parametrize("team", [None, Team(name="A"), Team(name="B", at_any_hour=None)])
+def test_no_raised_alert_is_ever_forgotten(connection: Connection, team: Team | None) -> None:
+    people = [
+        clinic.add_user(connection),
+        clinic.add_user(connection, role="cardiologist"),
+        clinic.add_user(connection, notify_url=None),
+    ]
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - 60 * DAY)
+    if team:
+        enter(connection, team, nurse=people[0], cardiologist=people[1])
+    machine = type("LifeHere", (Life,), {"conn": connection, "people": people})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def enter(connection: Connection, team: Team, *, nurse: int, cardiologist: int) -> None:
+    """The patient's team: the nurse from Monday to Friday, the cardiologist on Tuesdays."""
+    row = connection.execute("INSERT INTO team DEFAULT VALUES RETURNING team_id").fetchone()
+    assert row
+    connection.execute(
+        "INSERT INTO team_settings (team_id, settings, recorded_at) VALUES (%s, %s, %s)",
+        (row[0], Jsonb(team.model_dump(mode="json")), NOW),
+    )
+    connection.execute(
+        "INSERT INTO patient_team (patient_id, team_id, recorded_at) VALUES ('P1', %s, %s)", (row[0], NOW)
+    )
+    shifts = [(nurse, "nurse", day) for day in range(5)] + [(cardiologist, "cardiologist", 1)]
+    for user_id, post, weekday in shifts:
+        connection.execute(
+            "INSERT INTO duty_shift (team_id, user_id, post, weekday, starts, ends, entered_at)"
+            " VALUES (%s, %s, %s, %s, '08:00', '18:00', %s)",
+            (row[0], user_id, post, weekday, NOW),
+        )
+    connection.commit()
+
+
+def test_what_happened_to_an_episode_cannot_be_changed(connection: Connection) -> None:
+    for table in ("episode_event", "acknowledgement"):
+        for change in ("UPDATE {} SET at = at", "DELETE FROM {}"):
+            connection.execute(
+                "INSERT INTO episode (episode_id, patient_id, cause, severity, opened_at, last_raised_at, evidence)"
+                " OVERRIDING SYSTEM VALUE VALUES (1, 'P1', 'device', 'alert', now(), now(), '{}')"
+            )
+            author = clinic.add_user(connection, notify_url=f"json://{uuid.uuid4()}")
+            connection.execute(
+                "INSERT INTO episode_event (episode_id, at, kind, severity, evidence)"
+                " VALUES (1, now(), 'raised', 'alert', '{}')"
+            )
+            connection.execute(
+                "INSERT INTO acknowledgement (request_id, episode_id, action, author, at)"
+                " VALUES (gen_random_uuid(), 1, 'take', %s, now())",
+                (author,),
+            )
+            with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+                connection.execute(psycopg.sql.SQL(change).format(psycopg.sql.Identifier(table)))
+            connection.rollback()
+            connection.execute("TRUNCATE episode CASCADE")
+            connection.commit()
+
+
+def test_a_snooze_without_a_reason_or_an_end_is_refused_by_the_database(connection: Connection) -> None:
+    author = clinic.add_user(connection)
+    connection.execute(
+        "INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)"
+        " VALUES ('P1', 'device', 'alert', now(), now(), '{}')"
+    )
+    connection.commit()
+    for note, until in (("", "tomorrow"), ("because", None), ("because", "yesterday")):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(
+                "INSERT INTO acknowledgement (request_id, episode_id, action, author, at, note, until)"
+                " SELECT gen_random_uuid(), episode_id, 'snooze', %s, now(), %s, %s::timestamptz FROM episode",
+                (author, note, until),
+            )
+        connection.rollback()
