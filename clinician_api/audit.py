@@ -7,7 +7,8 @@ from schemas.database import Connection
 
 Action = Literal[
     "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "episode.take",
-    "episode.follow_up", "episode.snooze", "episode.close", "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
+    "episode.follow_up", "episode.snooze", "episode.close",
+    "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
     "programme.read", "report.read",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ EVERYBODY = Team(
 """Of patients without a team: every nurse at any hour, after 3 hours every cardiologist."""
 
 PEOPLE: LiteralString = """
-SELECT user_id, role FROM app_user WHERE disabled_at IS NULL AND notify_url IS NOT NULL
+SELECT user_id, role FROM app_user WHERE user_id IN (SELECT user_id FROM usable_channel)
 """
 TEAMS: LiteralString = """
 SELECT team_id, settings FROM team
