@@ -25,6 +25,8 @@ from alerts.judgement.assessment import Assessment, Verdict
 from alerts.judgement.choice import Choice
 from alerts.outage_store import Outages
 from alerts.routing.router import Router
+from alerts.trials.desk import Desk
+from alerts.trials.job import Simulated
 from schemas import database
 from schemas.clock import Clock
 from schemas.database import Connection
@@ -43,8 +45,11 @@ AGAIN = timedelta(days=1)
 """Look at everyone daily, also without a reading: a plan may have changed, or a closed silence may be due again."""
 
 
-def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
-    """Assess and send until `stop` is set, whatever happens to the database in between."""
+def run(settings: Settings, *, clock: Clock, stop: threading.Event, simulated: Simulated) -> None:
+    """Assess and send until `stop` is set, whatever happens to the database in between.
+
+    `simulated` makes the patients on which a change is tried while the clinic's own history is too short.
+    """
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
     with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 4) as pool:
@@ -58,6 +63,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
                 ("route", work.route),
                 ("days", work.days),
                 ("look_out", work.look_out),
+                ("try", lambda: work.answer_trials(simulated)),
             )
         ]
         for thread in threads:
@@ -202,6 +208,14 @@ class Worker:
                 self.stop.wait(POLL_SECONDS)
         finally:
             sending.close()
+
+    def answer_trials(self, simulated: Simulated) -> None:
+        """Answer what would have been, for whoever asks before a change."""
+        desk = Desk(url=self.url, pool=self.pool, clock=self.clock, stop=self.stop, simulated=simulated)
+        while not self.stop.is_set():
+            desk.answer_due()
+            self.interrupted.pop("try", None)
+            self.stop.wait(POLL_SECONDS)
 
     def _listen(self, channel: Literal["vigie_reading", "vigie_notification"]) -> AbstractContextManager[Connection]:
         conn = database.connect(self.url, service="alerts", autocommit=True)

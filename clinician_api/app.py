@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from clinician_api import doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
+from clinician_api.detection import signing, trials
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import episodes, patient_list, patients, reading_review
 from clinician_api.programme import programme
@@ -42,6 +43,8 @@ ROUTERS = (
     episodes.router,
     live.router,
     programme.router,
+    trials.router,
+    signing.router,
 )
 
 

@@ -50,6 +50,23 @@ EVENTS = {
     "snooze": message("Snoozed"),
     "close": message("Closed"),
 }
+DETECTORS = {
+    "guideline": message("Guideline: gain over some days (ESC 2021)"),
+    "macd": message("MACD: recent weight above that of weeks (Gyllensten 2016)"),
+    "vigie": message("Vigie: all signs of a gain, weighed (this project)"),
+    "heartphone": message("HeartPhone: several weights above the own average (2013)"),
+    "control_chart": message("Control chart: beyond the own limits"),
+    "cusum": message("CUSUM: small gains that add up"),
+    "fast": message("FAST: 3 lb in 1 day or 5 lb in 3 days (2011)"),
+    "scale_hf": message("SCALE-HF 1: 3 lb in 1 day or 5 lb in 7 days"),
+    "engage_hf": message("ENGAGE-HF: 3 lb above the median of the week"),
+}
+"""Those that alerts knows; a test compares."""
+TRIAL_PROBLEMS = {
+    "never_alerts": message("This budget can be kept only by never alerting: allow more false alerts."),
+    "no_such_detector": message("The program that assesses does not know this detector."),
+    "failed": message("It could not be computed. The log of alerts says why; please tell whoever runs Vigie."),
+}
 ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}
 EXCLUSIONS = {
     "other_person": message("another person's weight"),

@@ -48,10 +48,11 @@ def replay_raw(settings: Settings, clock: Clock) -> None:
 def alerts(settings: Settings, clock: Clock) -> None:
     """Detectors, episodes and notifications, until a signal."""
     from alerts import worker
+    from deploy import alarm_budget
 
     stop = threading.Event()
     with stopped_by_signals(stop.set):
-        worker.run(settings, clock=clock, stop=stop)
+        worker.run(settings, clock=clock, stop=stop, simulated=alarm_budget.simulated)
 
 
 def api(settings: Settings, clock: Clock) -> None:

@@ -56,7 +56,7 @@ def sign_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     email = email.strip().lower().replace("\0", "")[:254]
-    if _is_throttled(conn, email):
+    if is_throttled(conn, email):
         return page.answer("sign_in.html", status=429, next=safe_next(next), email=email, problem=THROTTLED)
     account = conn.execute(ACCOUNT, {"email": email}).fetchone()
     stored = str(account[1]) if account else None
@@ -91,7 +91,7 @@ WHERE email = %(email)s AND NOT ok AND at > now() - interval '15 minutes'
 REMEMBER: LiteralString = "INSERT INTO sign_in_attempt (email, at, ok) VALUES (%(email)s, now(), %(ok)s)"
 
 
-def _is_throttled(conn: Connection, email: str) -> bool:
+def is_throttled(conn: Connection, email: str) -> bool:
     conn.execute(LOCK_ADDRESS, {"email": email})
     [failures] = conn.execute(FAILURES, {"email": email}).fetchone() or (0,)
     return int(str(failures)) >= TRIES

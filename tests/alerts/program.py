@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from pydantic.networks import AnyUrl
 
 from alerts import worker
+from deploy import alarm_budget
 from deploy.embedded_broker import free_port
 from schemas.clock import Clock
 from schemas.settings import Settings
@@ -29,7 +30,11 @@ def settings(database_url: str) -> Settings:
 def running(database_url: str, *, start: datetime) -> Iterator[Clock]:
     """The worker in threads of this process, its clock beginning at `start`."""
     stop, clock = threading.Event(), Clock(start=start)
-    thread = threading.Thread(target=worker.run, args=(settings(database_url),), kwargs={"clock": clock, "stop": stop})
+    thread = threading.Thread(
+        target=worker.run,
+        args=(settings(database_url),),
+        kwargs={"clock": clock, "stop": stop, "simulated": alarm_budget.simulated},
+    )
     thread.start()
     try:
         yield clock
@@ -108,4 +113,9 @@ def text(message: EmailMessage) -> str:
 
 
 if __name__ == "__main__":
-    worker.run(settings(sys.argv[1]), clock=Clock(start=datetime.fromisoformat(sys.argv[2])), stop=threading.Event())
+    worker.run(
+        settings(sys.argv[1]),
+        clock=Clock(start=datetime.fromisoformat(sys.argv[2])),
+        stop=threading.Event(),
+        simulated=alarm_budget.simulated,
+    )

@@ -1,0 +1,154 @@
+"""What would another setting have raised on this history? Two settings, side by side, each patient by the own plan.
+
+Pure. Counted are alerts of decompensation by the detectors at work, as `trial.raises` does; the alarm far above the dry
+weight, weight loss and silence are the same in both.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from alerts.judgement.choice import Choice
+from alerts.judgement.history import Course
+from alerts.judgement.registry import DETECTORS
+from alerts.policy import MERGE_FALSE
+from alerts.study import intervals, trial
+from alerts.study.backtest import Study
+from alerts.study.comparison import SAME
+from schemas.plan import Plan
+from schemas.trial import Case, Changed, Pair, Side
+
+DAYS_A_YEAR = 365.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Which detectors are at work, and the plans of those patients who have one."""
+
+    choice: Choice
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+
+    def plan(self, patient_id: str) -> Plan:
+        return self.choice.on(self.plans.get(patient_id, Plan()))
+
+    @property
+    def detectors(self) -> list[str]:
+        return [self.choice.alerting.detector, *([self.choice.watching] if self.choice.watching else [])]
+
+    @property
+    def threshold(self) -> float:
+        return DETECTORS[self.choice.alerting.detector].threshold(self.choice.on(Plan()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crew:
+    """Who answers the calls of how many."""
+
+    watched: int
+    nurses: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One patient's alerts under one setting, in order."""
+
+    patient_id: str
+    years: float
+    raised: list[datetime]
+    events: list[datetime]
+
+    @property
+    def true_alerts(self) -> int:
+        return sum(any(_precedes(at, event) for event in self.events) for at in self.raised)
+
+    def lead_days(self, event: datetime) -> float | None:
+        """From the first alert of the 30 days before it."""
+        before = [at for at in self.raised if _precedes(at, event)]
+        return (event - min(before)).total_seconds() / 86400 if before else None
+
+
+def _precedes(alert: datetime, event: datetime) -> bool:
+    return timedelta(0) <= event - alert <= trial.MATCH
+
+
+def outcomes(study: Study, setting: Setting) -> list[Outcome]:
+    """Of each course, in their order."""
+    scores = {name: study.scores(name) for name in setting.detectors}
+    return [
+        Outcome(
+            patient_id=course.patient_id,
+            years=trial.years(course),
+            raised=list(_raised(course, {name: scores[name][index] for name in scores}, setting)),
+            events=course.decompensations,
+        )
+        for index, course in enumerate(study.courses)
+    ]
+
+
+def _raised(course: Course, scores: Mapping[str, Sequence[float]], setting: Setting) -> Iterator[datetime]:
+    """Alerts of all detectors at work; what follows another's within a week is the same call."""
+    plan = setting.plan(course.patient_id)
+    rescored = plan.gain_days != Plan().gain_days  # the one field on which a score itself depends
+    every = []
+    for name, known in scores.items():
+        detector = DETECTORS[name]
+        values = course.scores(detector, plan=plan) if rescored else known
+        every += [(index, name) for index in trial.raises(course, values, detector=detector, plan=plan)]
+    last: tuple[datetime, str] | None = None
+    for index, name in sorted(every):
+        at = course.moments[index].at
+        if last is None or name == last[1] or at - last[0] >= MERGE_FALSE:
+            yield at
+            last = (at, name)
+
+
+def pair(before: Sequence[Outcome], after: Sequence[Outcome], *, settings: tuple[Setting, Setting], crew: Crew) -> Pair:
+    return Pair(
+        patients=len(before),
+        patient_years=sum(one.years for one in before),
+        decompensations=sum(len(one.events) for one in before),
+        before=_side(before, settings[0], crew),
+        after=_side(after, settings[1], crew),
+    )
+
+
+def _side(found: Sequence[Outcome], setting: Setting, crew: Crew) -> Side:
+    alerts, span = sum(len(one.raised) for one in found), sum(one.years for one in found)
+    events = sum(len(one.events) for one in found)
+    hits = sum(one.lead_days(event) is not None for one in found for event in one.events)
+    rate = alerts / span if span else None
+    return Side(
+        detector=setting.choice.alerting.detector,
+        threshold=setting.threshold,
+        alerts=alerts,
+        alerts_per_patient_year=rate,
+        alerts_95=intervals.of_ratio([len(one.raised) for one in found], [one.years for one in found]),
+        false_alerts_per_patient_year=(alerts - sum(one.true_alerts for one in found)) / span if span else None,
+        calls_per_nurse_day=rate / DAYS_A_YEAR * crew.watched / crew.nurses if rate is not None else None,
+        found=hits,
+        found_95=intervals.wilson(hits, events),
+    )
+
+
+def cases(before: Sequence[Outcome], after: Sequence[Outcome]) -> list[Case]:
+    """Each decompensation with its lead under both, those that would be lost first."""
+    every = [
+        Case(patient_id=one.patient_id, at=event, lead_before=one.lead_days(event), lead_after=two.lead_days(event))
+        for one, two in zip(before, after, strict=True)
+        for event in one.events
+    ]
+    return sorted(every, key=lambda case: (not case.is_lost, -case.at.timestamp(), case.patient_id))
+
+
+def changed(before: Sequence[Outcome], after: Sequence[Outcome]) -> list[Changed]:
+    """Each patient for whom alerts appear or vanish, the most changed first; within a week of another is the same."""
+    every = [
+        Changed(patient_id=one.patient_id, appear=_alone(two, one), vanish=_alone(one, two))
+        for one, two in zip(before, after, strict=True)
+    ]
+    found = [one for one in every if one.appear or one.vanish]
+    return sorted(found, key=lambda one: (-len(one.appear) - len(one.vanish), one.patient_id))
+
+
+def _alone(one: Outcome, other: Outcome) -> list[datetime]:
+    return [at for at in one.raised if not any(abs(at - near) <= SAME for near in other.raised)]

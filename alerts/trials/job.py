@@ -1,0 +1,176 @@
+"""How is a trial answered? Reads the history, judges it by both settings, writes how far it is and what came out."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from multiprocessing import parent_process
+
+import psycopg
+
+from alerts import choice_store
+from alerts.judgement import registry
+from alerts.judgement.choice import Choice, Duty
+from alerts.judgement.history import Course
+from alerts.judgement.registry import UnknownDetectorError
+from alerts.study import budget, outcome_store
+from alerts.study.backtest import Study
+from alerts.study.trial import BudgetError
+from alerts.trials import compared, trial_store
+from alerts.trials.compared import Crew, Outcome, Setting
+from alerts.trials.trial_store import Request
+from schemas import database
+from schemas.database import Connection
+from schemas.plan import Plan
+from schemas.reading import HistoricReading
+from schemas.trial import Pair, Problem, Result
+
+Simulated = Callable[[datetime], Study]
+"""Simulated patients until that day, for a history too short to tell."""
+ENOUGH_PATIENT_YEARS = budget.ENOUGH_FALSE_ALERTS
+"""Without a budget: at one false alert per patient-year the rate is then known within ±28 %."""
+AT_ONCE = 100
+READ, STUDIED, JUDGED = 0.4, 0.6, 0.9
+"""Of the time that a year of 800 patients takes."""
+POLITE = 10
+EVERY_SECONDS = 0.3
+
+
+def run(url: str, trial_id: int, now: datetime, simulated: Simulated) -> None:
+    """The whole of a process of its own, which ends with its parent: assessments must not wait for a trial."""
+    os.nice(POLITE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with database.connect(url, service="alerts", autocommit=True) as conn:
+        answer(conn, trial_id, now=now, simulated=simulated)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+def answer(conn: Connection, trial_id: int, *, now: datetime, simulated: Simulated) -> None:
+    """Answer it, or say why that cannot be. `conn` commits by itself, so that the progress is seen."""
+    asked = trial_store.request(conn, trial_id)
+    if asked.attempts > trial_store.MOST_ATTEMPTS:
+        trial_store.fail(conn, trial_id, "failed", now=now)
+        return
+    problem: Problem
+    try:
+        result = _result(Job(conn=conn, asked=asked, now=now, simulated=simulated, began=time.monotonic()))
+    except UnknownDetectorError:
+        problem = "no_such_detector"
+    except BudgetError:
+        problem = "never_alerts"
+    except psycopg.OperationalError:
+        raise  # the database went away: the lease ends, and it is taken again
+    except Exception:
+        trial_store.fail(conn, trial_id, "failed", now=now)
+        raise
+    else:
+        trial_store.answer(conn, trial_id, result, now=now)
+        return
+    trial_store.fail(conn, trial_id, problem, now=now)
+
+
+@dataclass(kw_only=True)
+class Job:
+    """A request with what it takes to answer it."""
+
+    conn: Connection
+    asked: Request
+    now: datetime
+    simulated: Simulated
+    began: float
+    said: float = 0.0
+
+    def reached(self, share: float) -> None:
+        if time.monotonic() - self.said > EVERY_SECONDS:
+            self.said = time.monotonic()
+            trial_store.progress(self.conn, self.asked.trial_id, share)
+
+    def own(self) -> Study:
+        """The clinic's history, or the one patient's, with what was coded as confirmed."""
+        everyone = trial_store.patients(self.conn, self.asked.patient_id)
+        readings: list[HistoricReading] = []
+        for first in range(0, len(everyone), AT_ONCE):
+            readings += trial_store.readings(self.conn, everyone[first : first + AT_ONCE], now=self.now)
+            self.reached(READ * first / len(everyone))
+        self.reached(READ)
+        events = [*outcome_store.decompensations(self.conn), *trial_store.dry_weights(self.conn, now=self.now)]
+        return Study(readings, events=events)
+
+    def judge(self, study: Study, setting: Setting, *, since: float, until: float) -> list[Outcome]:
+        def seen(courses: Sequence[Course]) -> Iterable[Course]:
+            for number, course in enumerate(courses):
+                self.reached(since + (until - since) * number / len(courses))
+                yield course
+
+        for name in setting.detectors:
+            study.scores(name, progress=seen)
+        return compared.outcomes(study, setting)
+
+
+def _result(job: Job) -> Result:
+    asked, choice = job.asked, choice_store.choice(job.conn)
+    detector = registry.named(asked.detector)
+    plans = {patient_id: Plan.model_validate(plan) for patient_id, plan in trial_store.plans(job.conn).items()}
+    own = job.own()
+    enough = asked.patient_id is None and own.patient_years * (asked.budget or 1.0) >= ENOUGH_PATIENT_YEARS
+    simulated = None if enough else job.simulated(job.now)
+    job.reached(STUDIED)
+    threshold = asked.threshold
+    if asked.budget:
+        threshold = _solved(simulated or own, asked)
+    before = Setting(choice=choice, plans=plans)
+    after = replace(before, choice=Choice(alerting=Duty(detector=asked.detector, threshold=threshold), watching=None))
+    if asked.patient_id is not None:
+        proposed = Plan.model_validate(asked.plan)
+        after = replace(before, plans=plans | {asked.patient_id: proposed})
+    crew = Crew(**dict(zip(("watched", "nurses"), trial_store.counts(job.conn), strict=True)))
+    old = job.judge(own, before, since=STUDIED, until=(STUDIED + JUDGED) / 2)
+    new = job.judge(own, after, since=(STUDIED + JUDGED) / 2, until=JUDGED)
+    return Result(
+        own=compared.pair(old, new, settings=(before, after), crew=crew),
+        simulated=_on_simulated(job, simulated, before, after, crew) if simulated else None,
+        solved_on=("simulated" if simulated else "own") if asked.budget else None,
+        watched=crew.watched,
+        nurses=crew.nurses,
+        keep_their_own=sum(detector.THRESHOLD in plan.model_fields_set for plan in plans.values()),
+        cases=compared.cases(old, new),
+        changed=compared.changed(old, new),
+        seconds=round(time.monotonic() - job.began, 2),
+    )
+
+
+def _solved(study: Study, asked: Request) -> float:
+    """The budget's threshold.
+
+    Raises:
+        BudgetError: only a threshold that never alerts keeps it.
+    """
+    assert asked.budget
+    threshold = study.solve(asked.detector, budget=asked.budget)
+    _, tallies = study.tallies(asked.detector, threshold=threshold)
+    if not any(one.raised for one in tallies):
+        raise BudgetError("only a threshold that never alerts keeps it")
+    return threshold
+
+
+def _on_simulated(job: Job, study: Study, before: Setting, after: Setting, crew: Crew) -> Pair:
+    """Everybody there has the one patient's plan, or none."""
+    settings = before, after
+    if job.asked.patient_id is not None:
+        everyone = [course.patient_id for course in study.courses]
+        settings = (
+            replace(before, plans=dict.fromkeys(everyone, before.plans.get(job.asked.patient_id, Plan()))),
+            replace(after, plans=dict.fromkeys(everyone, after.plans[job.asked.patient_id])),
+        )
+    else:
+        settings = replace(before, plans={}), replace(after, plans={})
+    found = [job.judge(study, setting, since=JUDGED, until=1) for setting in settings]
+    return compared.pair(found[0], found[1], settings=settings, crew=crew)

@@ -1,0 +1,86 @@
+"""Which detector alerts, which runs in its shadow, who chose it, and at what price? The newest row of each duty."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+
+from psycopg.rows import class_row, scalar_row
+
+from schemas.database import Connection
+from schemas.plan import Plan
+
+Duty = Literal["alerting", "shadow"]
+DEFAULT = "guideline"
+"""Alerts until a clinic chooses."""
+FIELDS = {"guideline": "gain_kg", "macd": "macd_threshold_kg", "vigie": "vigie_threshold"}
+"""Where a plan holds the detector's threshold; the others' is `peer_threshold`."""
+
+CHOICES: LiteralString = """
+SELECT choice_id, duty, detector, threshold, price, choice.reason, recorded_at,
+       first.display_name AS author, second.display_name AS second
+FROM detector_choice AS choice
+LEFT JOIN app_user AS first ON first.user_id = choice.author
+LEFT JOIN app_user AS second ON second.user_id = choice.second
+WHERE duty = %(duty)s ORDER BY choice_id DESC LIMIT %(limit)s
+"""
+PLAN: LiteralString = """
+SELECT plan_id, settings FROM plan WHERE patient_id = %(patient_id)s ORDER BY plan_id DESC LIMIT 1
+"""
+NEWEST: LiteralString = """
+SELECT CASE WHEN %(patient_id)s::text IS NULL
+            THEN (SELECT coalesce(max(choice_id), 0) FROM detector_choice WHERE duty = 'alerting')
+            ELSE (SELECT coalesce(max(plan_id), 0) FROM plan WHERE patient_id = %(patient_id)s) END
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A row of `detector_choice`; the author of one made by a command is nobody known."""
+
+    choice_id: int
+    duty: Duty
+    detector: str | None
+    threshold: float | None
+    price: dict[str, Any] | None
+    reason: str | None
+    recorded_at: datetime
+    author: str | None
+    second: str | None
+
+
+def choices(conn: Connection, duty: Duty, *, limit: int = 1) -> list[Choice]:
+    """The newest first."""
+    with conn.cursor(row_factory=class_row(Choice)) as cursor:
+        return cursor.execute(CHOICES, {"duty": duty, "limit": limit}).fetchall()
+
+
+def in_force(conn: Connection, duty: Duty) -> Choice | None:
+    return next(iter(choices(conn, duty)), None)
+
+
+def newest(conn: Connection, patient_id: str | None) -> int:
+    """What a trial is based on: the number of the clinic's newest choice, or of the patient's newest plan; 0: none."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return int(cursor.execute(NEWEST, {"patient_id": patient_id}).fetchone() or 0)
+
+
+def plan_settings(conn: Connection, patient_id: str) -> dict[str, Any]:
+    """As stored: only what was set."""
+    row = conn.execute(PLAN, {"patient_id": patient_id}).fetchone()
+    settings = row[1] if row else {}
+    assert isinstance(settings, dict)
+    return settings
+
+
+def field(detector: str) -> str:
+    """The field of a plan that holds this detector's threshold."""
+    return FIELDS.get(detector, "peer_threshold")
+
+
+def threshold(choice: Choice | None, settings: dict[str, Any]) -> float | None:
+    """At which threshold the detector in force works for a patient with these settings; None: the detector's own."""
+    name = field((choice and choice.detector) or DEFAULT)
+    if name not in settings and choice and choice.threshold is not None:
+        return choice.threshold
+    value = getattr(Plan.model_validate(settings), name)
+    return None if value is None else float(value)

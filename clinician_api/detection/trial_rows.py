@@ -1,0 +1,120 @@
+"""What is known of a trial? The request, how far its answer is, and who has signed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from schemas.database import Connection
+from schemas.trial import Result
+
+ASK: LiteralString = """
+INSERT INTO trial_request (request_id, patient_id, detector, threshold, budget, plan, based_on, author, asked_at)
+VALUES (%(request_id)s, %(patient_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, %(based_on)s, %(author)s,
+        %(now)s)
+ON CONFLICT (request_id) DO NOTHING
+"""
+ASKED: LiteralString = "SELECT trial_id FROM trial_request WHERE request_id = %(request_id)s"
+TRIALS: LiteralString = """
+SELECT asked.trial_id, asked.patient_id, asked.detector, asked.threshold, asked.budget, asked.plan, asked.based_on,
+       asked.author, asked_at, display_name AS asked_by, coalesce(state, 'waiting') AS state,
+       coalesce(progress, 0)::float8 AS progress, result, problem,
+       decision.decided_at, decision.reason AS decided_why,
+       (SELECT display_name FROM app_user WHERE user_id = decision.author) AS decided_by,
+       (SELECT display_name FROM app_user WHERE user_id = decision.second) AS decided_with
+FROM trial_request AS asked JOIN app_user ON user_id = asked.author
+LEFT JOIN trial_answer USING (trial_id) LEFT JOIN setting_decision AS decision USING (trial_id)
+"""
+ONE: LiteralString = TRIALS + " WHERE trial_id = %(trial_id)s"
+NEWEST: LiteralString = TRIALS + " WHERE asked.patient_id IS NOT DISTINCT FROM %(patient_id)s ORDER BY 1 DESC LIMIT 10"
+SIGNATURES: LiteralString = """
+SELECT author, display_name AS name, reason, signed_at FROM trial_signature JOIN app_user ON user_id = author
+WHERE trial_id = %(trial_id)s ORDER BY signature_id
+"""
+# One after the other: of two who sign at once the second must see what the first has done.
+LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('vigie.sign'))"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to try: a detector with a threshold or a budget; or one patient's settings. `request_id` is the form's."""
+
+    request_id: UUID
+    patient_id: str | None
+    detector: str
+    threshold: float | None
+    budget: float | None
+    plan: dict[str, Any] | None
+    based_on: int
+    author: int
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A request with its answer, if there is one, and the decision, if there is one."""
+
+    trial_id: int
+    patient_id: str | None
+    detector: str
+    threshold: float | None
+    budget: float | None
+    plan: dict[str, Any] | None
+    based_on: int
+    author: int
+    asked_at: datetime
+    asked_by: str
+    state: Literal["waiting", "running", "done", "failed"]
+    progress: float
+    result: dict[str, Any] | None
+    problem: str | None
+    decided_at: datetime | None
+    decided_why: str | None
+    decided_by: str | None
+    decided_with: str | None
+
+    @property
+    def answer(self) -> Result | None:
+        return Result.model_validate(self.result) if self.result else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    author: int
+    name: str
+    reason: str
+    signed_at: datetime
+
+
+def ask(conn: Connection, asked: Asked) -> int:
+    """Its number; the same form sent twice is one trial."""
+    conn.execute(ASK, vars(asked) | {"plan": Jsonb(asked.plan) if asked.plan is not None else None})
+    row = conn.execute(ASKED, vars(asked)).fetchone()
+    assert row
+    return int(str(row[0]))
+
+
+def trial(conn: Connection, trial_id: int) -> Trial | None:
+    if trial_id >= 2**31:
+        return None
+    with conn.cursor(row_factory=class_row(Trial)) as cursor:
+        return cursor.execute(ONE, {"trial_id": trial_id}).fetchone()
+
+
+def newest(conn: Connection, patient_id: str | None) -> list[Trial]:
+    """The last ten: the clinic's, or one patient's."""
+    with conn.cursor(row_factory=class_row(Trial)) as cursor:
+        return cursor.execute(NEWEST, {"patient_id": patient_id}).fetchall()
+
+
+def signatures(conn: Connection, trial_id: int) -> list[Signature]:
+    with conn.cursor(row_factory=class_row(Signature)) as cursor:
+        return cursor.execute(SIGNATURES, {"trial_id": trial_id}).fetchall()
+
+
+def lock(conn: Connection) -> None:
+    """Until the transaction ends nobody else signs anything."""
+    conn.execute(LOCK)
