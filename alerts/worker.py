@@ -52,7 +52,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event, simulated: S
     """
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
-    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 4) as pool:
+    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 5) as pool:
         work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
