@@ -64,5 +64,5 @@ class Evidence(BaseModel):
     ] = None
     outages: Annotated[
         list[tuple[AwareDatetime, AwareDatetime]],
-        Field(description="during the silence, when no weight could reach us"),
+        Field(description="when no weight could reach us: days that count as missed by nobody"),
     ] = []

@@ -23,7 +23,7 @@ class Plan(BaseModel):
     """Lost over `gain_days`: over-diuresis."""
     macd_threshold_kg: Annotated[float, Field(ge=0.2, le=5)] = 1.0
     """Short minus long moving average (Gyllensten 2016)."""
-    vigie_threshold: Annotated[float, Field(ge=2, le=99)] = 15.0
+    vigie_threshold: Annotated[float, Field(ge=2, le=99)] = 25.0
     """Vigie's own score, 0 to 100: about 1 false alert per patient-year in the worlds it was measured in."""
     peer_threshold: float | None = None
     """Of the published detectors that nobody is watched by, in back-tests and benches; None: the paper's own."""

@@ -7,6 +7,7 @@ this is the same body with all that happens to real series, fast enough for a th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ Kind = Literal["no_gain", "slow", "fast", "large"]
 BoolArray = npt.NDArray[np.bool_]
 KINDS: tuple[Kind, ...] = ("no_gain", "slow", "fast", "large")
 POUNDS_PER_KG = 2.2046
+NEW_YEAR = date(2025, 1, 1).toordinal()
 WARM_UP_DAYS = 45  # nobody decompensates before a history is there to learn from
 CHRISTMAS_DAY, CHRISTMAS_DAYS, CHRISTMAS_SHARE = 359, 12.0, 0.0135  # +1.35 %, half of it stays (NoHoW 2020)
 
@@ -31,7 +33,7 @@ class World:
     name: str = "usual"
     day_noise_kg: float = 0.36
     walk_kg: float = 0.12
-    noise_spread: float = 1.0
+    noise_spread: float = 1.1
     """SD of the logarithm of a person's noise: wider than in healthy people, since few patients raise most alerts."""
     tail_freedom: float = physiology.TAIL_FREEDOM
     home_days: float = physiology.HOME_DAYS
@@ -39,17 +41,30 @@ class World:
     shares: tuple[float, float, float, float] = (0.55, 0.29, 0.12, 0.04)
     """Of no gain, slow, fast and large decompensations: clinical.md §3.2."""
     slow_kg: tuple[float, float] = (1.0, 3.0)
-    slow_days: tuple[int, int] = (14, 30)
+    slow_days: tuple[int, int] = (10, 30)
     fast_kg: tuple[float, float] = (2.0, 5.0)
     fast_days: tuple[int, int] = (3, 7)
     bend: float = 1.6
     """The ramp is (share of its time) to this power: steeper toward the end (Chaudhry 2007); 1 is straight."""
     misses: float = 0.18
+    stops: float = 2.2
+    """How often a year a person leaves the scale alone for about 6 days."""
+    fading: float = 1.6
+    """How many times as often days are missed in the last `fading_days` before an event (BEAT-HF), and …"""
+    fading_days: int = 14
+    stops_before: float = 2.0
+    """… weighing stops."""
+    lapses: float = 0.0
+    """How often a year the same fading comes, and no event follows."""
+    frailty: float = 0.0
+    """SD of the logarithm of a person's rate of events."""
+    told: float = 1.0
+    """The share of returns and new scales that the service is told of."""
     carelessness: float = 1.3
     """SD of the logarithm of a person's rate of mishaps."""
     wrong_person: float = 0.35
-    clothes: float = 2.0
-    evenings: float = 2.0
+    clothes: float = 1.7
+    evenings: float = 1.7
     scale_moved: float = 0.1
     scale_replaced: float = 0.15
     unit_flips: float = 0.03
@@ -75,6 +90,10 @@ class Chronicle:
     """`kg[patient, day]` as the scale showed it, NaN without a weighing; and what lay behind it."""
 
     kg: FloatArray
+    hour: FloatArray
+    """Of the patient's day, at which it was weighed."""
+    first_day: npt.NDArray[np.int64]
+    """The date of the first column, as `date.toordinal()`."""
     fluid_kg: FloatArray
     dry_kg: FloatArray
     spurious: BoolArray
@@ -94,6 +113,8 @@ def chronicle(world: World, *, patients: int, days: int = 365, seed: int) -> Chr
     people = [_person(world, np.random.default_rng([seed, number]), days) for number in range(patients)]
     return Chronicle(
         kg=np.array([one.kg for one in people]),
+        hour=np.array([one.hour for one in people]),
+        first_day=np.array([one.first_day for one in people]),
         fluid_kg=np.array([one.fluid_kg for one in people]),
         dry_kg=np.array([one.dry_kg for one in people]),
         spurious=np.array([one.spurious for one in people]),
@@ -106,6 +127,8 @@ def chronicle(world: World, *, patients: int, days: int = 365, seed: int) -> Chr
 @dataclass(kw_only=True)
 class _Person:
     kg: FloatArray
+    hour: FloatArray
+    first_day: int
     fluid_kg: FloatArray
     dry_kg: FloatArray
     spurious: BoolArray
@@ -115,7 +138,7 @@ class _Person:
 
 
 def _person(world: World, rng: np.random.Generator, days: int) -> _Person:
-    first = int(rng.integers(0, 365))
+    first = NEW_YEAR + int(rng.integers(0, 365))
     events = _events(world, rng, days)
     dry = _dry(rng, days=days, events=events)
     fluid = sum((_fluid(event, days, world.bend) for event in events), np.zeros(days))
@@ -123,12 +146,16 @@ def _person(world: World, rng: np.random.Generator, days: int) -> _Person:
     body[_weighed(world, rng, days=days, events=events) == 0] = np.nan
     shown = _Person(
         kg=body,
+        hour=np.clip(rng.normal(7.3, 1.0) + rng.normal(0, rng.uniform(0.3, 1.0), days), 3.0, 12.0),
+        first_day=first,
         fluid_kg=fluid,
         dry_kg=dry,
         spurious=np.zeros(days, dtype=np.bool_),
         wrong_person=np.zeros(days, dtype=np.bool_),
         events=events,
-        anchors=[event.treated + event.absent_days for event in events if event.absent_days],
+        anchors=[
+            event.treated + event.absent_days for event in events if event.absent_days and rng.random() < world.told
+        ],
     )
     _mishaps(world, rng, shown)
     shown.kg = np.round(shown.kg / 0.1) * 0.1
@@ -138,12 +165,13 @@ def _person(world: World, rng: np.random.Generator, days: int) -> _Person:
 def _events(world: World, rng: np.random.Generator, days: int) -> list[Event]:
     """Never two at once; more frequent in the first three months after the discharge that began it all."""
     events: list[Event] = []
-    day = WARM_UP_DAYS + rng.exponential(365 / (1.5 * world.events))
+    every = 365 / (world.events * float(np.exp(rng.normal(-(world.frailty**2) / 2, world.frailty))))
+    day = WARM_UP_DAYS + rng.exponential(every / 1.5)
     while day < days:
         event = _event(world, rng, int(day))
         if event.treated < days:
             events.append(event)
-        day = event.treated + event.absent_days + physiology.CALM_DAYS + rng.exponential(365 / world.events)
+        day = event.treated + event.absent_days + physiology.CALM_DAYS + rng.exponential(every)
     return events
 
 
@@ -210,23 +238,25 @@ def _real(series: FloatArray, rng: np.random.Generator, days: int) -> FloatArray
 
 def _calendar(kg: float, *, first: int, days: int) -> FloatArray:
     day = first + np.arange(days)
-    since = (day - CHRISTMAS_DAY) % 365
+    since = (day - NEW_YEAR - CHRISTMAS_DAY) % 365
     feast = np.where(
         since < 60,
         np.clip(since / 5, 0, 1) * (0.5 + 0.5 * np.exp(-since / CHRISTMAS_DAYS)),
         0.5 * np.exp(-(since - 60) / 120) * (since < 330),
     )
-    return np.asarray(kg * (physiology.WEEK_SHARE[day % 7] + CHRISTMAS_SHARE * feast))
+    return np.asarray(kg * (physiology.WEEK_SHARE[(day + 6) % 7] + CHRISTMAS_SHARE * feast))
 
 
 def _weighed(world: World, rng: np.random.Generator, *, days: int, events: Sequence[Event]) -> BoolArray:
     """Two states, weighing or not, and days missed within the first; more of both before an event (BEAT-HF)."""
     misses = np.full(days, world.misses * rng.uniform(0.3, 1.7))
-    stops = np.full(days, 0.006)
+    stops = np.full(days, world.stops / 365)
     absent = np.zeros(days, dtype=np.bool_)
+    before = [event.treated for event in events]
+    for end in [*before, *np.flatnonzero(rng.random(days) < world.lapses / 365).tolist()]:
+        misses[max(0, end - world.fading_days) : end] *= world.fading
+        stops[max(0, end - world.fading_days) : end] *= world.stops_before
     for event in events:
-        misses[max(0, event.treated - 14) : event.treated] *= 1.6
-        stops[max(0, event.treated - 14) : event.treated] *= 2
         misses[event.treated + event.absent_days : event.treated + event.absent_days + 14] *= 1.3
         absent[event.treated : event.treated + event.absent_days] = True
     off = np.zeros(days, dtype=np.bool_)
@@ -244,18 +274,16 @@ def _mishaps(world: World, rng: np.random.Generator, shown: _Person) -> None:
     def happens(rate: float) -> BoolArray:
         return np.asarray(rng.random(days) < careless * rate / 365)
 
-    for rate, added_kg in (
-        (world.clothes, rng.uniform(0.5, 2.0, days)),
-        (world.evenings, rng.normal(1.3, 0.5, days)),
-    ):
-        hit = happens(rate)
-        shown.kg += np.where(hit, added_kg, 0)
-        shown.spurious |= hit
+    clothed, evening = happens(world.clothes), happens(world.evenings)
+    shown.kg += np.where(clothed, rng.uniform(0.5, 2.0, days), 0) + np.where(evening, rng.normal(1.3, 0.5, days), 0)
+    shown.hour[evening] = rng.uniform(16, 23, int(evening.sum()))
+    shown.spurious |= clothed | evening
     for day in np.flatnonzero(happens(world.scale_moved)):
         shown.kg[day:] += rng.normal(0, 1.0)
     for day in np.flatnonzero(happens(world.scale_replaced)):
         shown.kg[day:] += rng.normal(0, 0.7)
-        shown.anchors.append(int(day))
+        if rng.random() < world.told:
+            shown.anchors.append(int(day))
     pounds, other_day = happens(world.unit_flips), happens(world.wrong_person)
     shown.kg[pounds] *= POUNDS_PER_KG
     shown.kg[other_day] += other + rng.normal(0, 0.7, int(other_day.sum()))

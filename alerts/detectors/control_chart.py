@@ -8,7 +8,7 @@ to us. Here the prediction is the mean of the last weeks, the prior the noise of
 import numpy as np
 
 from alerts.detectors import carried, personal
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "control_chart"
@@ -17,7 +17,7 @@ THRESHOLD = "peer_threshold"
 MEMORY_DAYS, LIMIT = 42.0, 3.0
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The distance above the prediction in SDs, at each day."""
     _, weights, measured = carried.filled(days, kg)
     distances = personal.standardised(weights, memory_days=MEMORY_DAYS)
@@ -32,7 +32,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"limit": threshold(plan), "memory_days": MEMORY_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     if len(kg) < 2:
         return None
     _, weights, _ = carried.filled(days, kg)

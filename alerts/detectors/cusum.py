@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from alerts.detectors import carried, personal
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "cusum"
@@ -19,7 +19,7 @@ THRESHOLD = "peer_threshold"
 MEMORY_DAYS, SLACK, LIMIT, LARGEST = 28.0, 0.5, 4.0, 4.0
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The cumulative sum at each day, in SDs."""
     _, weights, measured = carried.filled(days, kg)
     sums = _sums(z for z, _ in personal.standardised(weights, memory_days=MEMORY_DAYS))
@@ -34,7 +34,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"limit": threshold(plan), "slack": SLACK, "memory_days": MEMORY_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     """None if no weight alone can bring the sum above the limit."""
     if len(kg) == 1:
         return None

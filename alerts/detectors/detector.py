@@ -1,5 +1,6 @@
 """What is a detector? From daily weights to a score at every day, higher is worse, and the score that is too much."""
 
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ Kilograms = NDArray[np.float64]
 Scores = NDArray[np.float64]
 
 NO_DAYS: Days = np.zeros(0, dtype=np.int64)
+NO_HOURS: NDArray[np.float64] = np.zeros(0, dtype=np.float64)
 
 TOLERANCE_KG = 0.005
 """What "more than" means: by more than 5 g.
@@ -22,12 +24,26 @@ are exactly that) is not more than a threshold written as 1.36 kg; the next step
 """
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Known:
+    """What is known beside the weights. The published rules ask for none of it."""
+
+    anchors: Days = field(default_factory=lambda: NO_DAYS)
+    """From these days on earlier weights no longer tell the baseline: treated, a new dry weight, another scale."""
+    hours: NDArray[np.float64] = field(default_factory=lambda: NO_HOURS)
+    """Of the patient's day at each weight, 7.5 is 7:30; empty: not known."""
+    excused: Days = field(default_factory=lambda: NO_DAYS)
+    """Days on which a weight could not reach us."""
+
+
+NOTHING = Known()
+
+
 class Detector(Protocol):
     """A module of this folder; `scores[i]` depends on `days[: i + 1]` and `kg[: i + 1]` alone.
 
-    Days without a weight have no score: the last one stands until the next weight. `anchors` are the days from which on
-    earlier weights no longer tell the baseline: back from hospital, a new dry weight, another scale. Published rules
-    know none, and ignore them. The unit of a score is the detector's own; most count in kg.
+    Days without a weight have no score: the last one stands until the next weight. The unit of a score is the
+    detector's own; most count in kg.
     """
 
     NAME: str
@@ -35,13 +51,13 @@ class Detector(Protocol):
     THRESHOLD: str
     """The field of `Plan` that holds the threshold."""
 
-    def scores(self, days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores: ...
+    def scores(self, days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores: ...
 
     def threshold(self, plan: Plan) -> float: ...
 
     def parameters(self, plan: Plan) -> dict[str, float]: ...
 
-    def would_not_fire_at_kg(self, days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+    def would_not_fire_at_kg(self, days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
         """The newest weight at or below (for a loss: above) which this detector would not have fired."""
 
 

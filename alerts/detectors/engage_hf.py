@@ -8,7 +8,7 @@ for days without a weight.
 import numpy as np
 
 from alerts.detectors import carried
-from alerts.detectors.detector import NO_DAYS, TOLERANCE_KG, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "engage_hf"
@@ -18,7 +18,7 @@ GAIN_KG = 1.36078
 WINDOW_DAYS = 7
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """At each day the kg above the median."""
     daily, weights, measured = carried.filled(days, kg)
     above: list[float] = [
@@ -38,7 +38,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"gain_kg": threshold(plan), "window_days": WINDOW_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     """The newest weight is in the median too: with n earlier ones, it is compared with an order statistic of them."""
     daily, weights, _ = carried.filled(days, kg)
     earlier = np.sort(_earlier(daily, weights, len(daily) - 1))

@@ -8,7 +8,7 @@ seen at its end, and leaving a day out never hides one. Without any such weight 
 
 import numpy as np
 
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "guideline"
@@ -17,7 +17,7 @@ THRESHOLD = "gain_kg"
 STAND_IN_DAYS = 14
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The gain in kg at each day over the lowest weight of the `gain_days` days before it."""
     return _rounded(kg, references(days, kg, plan=plan))
 
@@ -36,7 +36,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"gain_kg": plan.gain_kg, "gain_days": plan.gain_days, "stand_in_days": STAND_IN_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     reference = float(references(days, kg, plan=plan)[-1])
     return None if np.isnan(reference) else round(reference + plan.gain_kg, 3)
 

@@ -4,7 +4,7 @@ Cardi'Auvergne alerts on "prise de 2 kg en 2 jours (ou perte de poids)". The sam
 """
 
 from alerts.detectors import guideline
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "guideline_loss"
@@ -12,7 +12,7 @@ VERSION = "1"
 THRESHOLD = "loss_kg"
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The loss in kg at each day, from the highest weight of the `gain_days` days before it."""
     return guideline.scores(days, -kg, plan=plan)
 
@@ -25,6 +25,6 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"loss_kg": plan.loss_kg, "gain_days": plan.gain_days, "stand_in_days": guideline.STAND_IN_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     reference = float(-guideline.references(days, -kg, plan=plan)[-1])
     return round(reference - plan.loss_kg, 3) if reference == reference else None  # noqa: PLR0124 NaN: unknown

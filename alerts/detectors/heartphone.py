@@ -9,7 +9,7 @@ score is the least of the last 3 distances.
 import numpy as np
 
 from alerts.detectors import carried, personal
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "heartphone"
@@ -18,7 +18,7 @@ THRESHOLD = "peer_threshold"
 MEMORY_DAYS, IN_A_ROW, RANGE = 14.0, 3, 1.0
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """In SDs, at each day the least distance above the average of this and the two weights before."""
     _, weights, measured = carried.filled(days, kg)
     z = np.array(
@@ -38,7 +38,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"range": threshold(plan), "in_a_row": IN_A_ROW, "memory_days": MEMORY_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     """None if the two weights before were within the range: then no weight alone can fire."""
     _, weights, _ = carried.filled(days, kg)
     distances = list(personal.standardised(weights, memory_days=MEMORY_DAYS))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from alerts.detectors import carried
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from schemas.plan import Plan
 
 NAME = "macd"
@@ -24,7 +24,7 @@ SHORT_DAYS = 5.0
 LONG_DAYS = 20.0
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """Short minus long moving average in kg at each day."""
     return np.round(_differences(days, kg), 4) + 0.0
 
@@ -37,7 +37,7 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {"macd_threshold_kg": plan.macd_threshold_kg, "short_days": SHORT_DAYS, "long_days": LONG_DAYS}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     """The score is linear in the newest weight, so the weight that brings it to the threshold is known exactly."""
     lower = np.append(kg[:-1], kg[-1] - 1.0)
     now, one_kg_less = (float(_differences(days, weights)[-1]) for weights in (kg, lower))

@@ -4,7 +4,7 @@
 """
 
 from alerts.detectors import rule
-from alerts.detectors.detector import NO_DAYS, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, Days, Kilograms, Known, Scores
 from alerts.detectors.rule import Limit
 from schemas.plan import Plan
 
@@ -14,7 +14,7 @@ THRESHOLD = "peer_threshold"
 LIMITS = (Limit(1.36078, 1), Limit(2.26796, 7))
 
 
-def scores(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> Scores:
+def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """At each day the larger gain as a multiple of its limit."""
     return rule.multiples(days, kg, limits=LIMITS)
 
@@ -27,5 +27,5 @@ def parameters(plan: Plan) -> dict[str, float]:
     return {f"kg_in_{limit.days}_days": limit.kg for limit in LIMITS} | {"multiple": threshold(plan)}
 
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, anchors: Days = NO_DAYS) -> float | None:
+def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     return rule.would_not_fire_at_kg(days, kg, limits=LIMITS, multiple=threshold(plan))

@@ -5,12 +5,13 @@ Pure and causal: what is said of a day uses the weights measured up to that mome
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+
+from alerts.detectors.detector import Days, Kilograms, Known
 
 SESSION = timedelta(minutes=10)
 BASELINE_DAYS = 28
@@ -20,10 +21,6 @@ NOISE_PAIRS = 7
 NOISE_FLOOR_KG = 0.3
 NOISE_USUAL_KG = 0.67
 """SD of the one-day difference over 30 public logs (noise.md): stands in until a person's own is known."""
-
-Days = NDArray[np.int64]
-"""Local calendar days as `date.toordinal()`, growing."""
-Kilograms = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +76,22 @@ def daily_weights(weights: Iterable[Weight], *, zone: ZoneInfo) -> list[DailyWei
     """One weight for each day that has one, in order, by the patient's own midnight."""
     days = {today.day: today for _, today in as_they_come(weights, zone=zone)}
     return list(days.values())
+
+
+def known(
+    daily: Sequence[DailyWeight], *, zone: ZoneInfo, anchors: Iterable[date] = (), excused: Iterable[date] = ()
+) -> Known:
+    """What else the detectors take: the hour of each day's weight, the new beginnings, the days nobody missed."""
+    times = (day.measured_at.astimezone(zone) for day in daily)
+    return Known(
+        anchors=_ordinals(anchors),
+        hours=np.array([at.hour + at.minute / 60 for at in times], dtype=np.float64),
+        excused=_ordinals(excused),
+    )
+
+
+def _ordinals(days: Iterable[date]) -> Days:
+    return np.array(sorted(day.toordinal() for day in days), dtype=np.int64)
 
 
 def arrays(daily: Sequence[DailyWeight]) -> tuple[Days, Kilograms]:

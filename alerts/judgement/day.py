@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from alerts import messages
-from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd
+from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd, silence
 from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
 from alerts.detectors.silence import Span
 from alerts.judgement import baseline
@@ -66,7 +66,7 @@ class Day:
         self.daily = daily
         self._scores: dict[str, float] = {}
         self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
-        self.anchors: Days = np.array(sorted(day.toordinal() for day in facts.anchors), dtype=np.int64)
+        self.known = baseline.known(daily, zone=facts.zone, anchors=facts.anchors, excused=_excused(facts))
 
     @cached_property
     def baseline_kg(self) -> float | None:
@@ -99,7 +99,7 @@ class Day:
 
     def score(self, detector: Detector) -> float:
         if detector.NAME not in self._scores:
-            scores = detector.scores(self.days, self.kg, plan=self.facts.plan, anchors=self.anchors)
+            scores = detector.scores(self.days, self.kg, plan=self.facts.plan, known=self.known)
             self._scores[detector.NAME] = float(scores[-1])
         return self._scores[detector.NAME]
 
@@ -116,7 +116,7 @@ class Day:
             score=score,
             threshold=detector.threshold(plan),
             sentence=self.sentence(detector, score=score),
-            counterfactual_kg=detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, anchors=self.anchors),
+            counterfactual_kg=detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, known=self.known),
         )
 
     def alarm_evidence(self) -> Evidence:
@@ -179,6 +179,7 @@ class Day:
             would_not_have_fired_at_kg=counterfactual_kg,
             earlier=self._earlier,
             anchors=sorted(self.facts.anchors),
+            outages=[(outage.since, outage.until) for outage in self.facts.outages if outage.since <= self.at],
             plan=self._plan,
             time_zone=self.facts.zone.key,
         )
@@ -213,6 +214,15 @@ class Day:
             if since <= doubted.measured_at <= self.at
         ]
         return sorted(shown, key=lambda reading: (reading.measured_at, reading.weight_kg, reading.ignored or ""))
+
+
+def _excused(facts: Facts) -> list[date]:
+    """The days that our outages took, as the silence counts them."""
+    days: set[date] = set()
+    for outage in facts.outages:
+        first, last = (at.astimezone(facts.zone).toordinal() for at in (outage.since, outage.until))
+        days.update(date.fromordinal(day) for day in range(first, last + 1))
+    return [day for day in days if silence.is_excused(day, zone=facts.zone, plan=facts.plan, outages=facts.outages)]
 
 
 def _compared_days(days: Days, kg: Kilograms, plan: Plan) -> int | None:

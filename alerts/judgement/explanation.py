@@ -65,6 +65,7 @@ def _judge(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequenc
         dry_kg=evidence.dry_weight_kg,
         doubted=doubted,
         anchors=evidence.anchors,
+        outages=[Span(since=since, until=until) for since, until in evidence.outages],
     )
     day = Day(facts=facts, daily=daily)
     if evidence.detector == cardiauvergne.NAME:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts.detectors.detector import Days, Detector, Kilograms
+from alerts.detectors.detector import Days, Detector, Kilograms, Known
 from alerts.judgement import anchors, baseline
 from alerts.judgement.assessment import HISTORY, Day, Facts
 from alerts.judgement.baseline import DailyWeight, Weight
@@ -85,21 +85,22 @@ class Course:
         self._dry = sorted((event for event in events if event.kind == "dry_weight"), key=lambda event: event.at)
         self.anchors = anchors.anchors(
             zone=ZONE,
+            treated=self.decompensations,
             dry_weights=(event.at for event in self._dry),
             devices=sifted.devices,
             pauses=((event.at, event.until) for event in self.pauses if event.until),
         )
-        self.ordinals: Days = np.array([day.toordinal() for day in self.anchors], dtype=np.int64)
+        self.known = baseline.known(self.daily, zone=ZONE, anchors=self.anchors)
 
     def scores(self, detector: Detector, *, plan: Plan) -> list[float]:
         """The score at each moment, from what was known then."""
         return self.at_moments(
-            detector.scores(*row, plan=plan, anchors=self.ordinals).tolist() for row in self.to_score()
+            detector.scores(days, kg, plan=plan, known=known).tolist() for days, kg, known in self.to_score()
         )
 
-    def to_score(self) -> Iterator[tuple[Days, Kilograms]]:
+    def to_score(self) -> Iterator[tuple[Days, Kilograms, Known]]:
         """Whose scores are needed: all days with their weights, and those up to each moment that saw another weight."""
-        yield self.days, self.kg
+        yield self.days, self.kg, self.known
         for moment in self.moments:
             if moment.weight_kg != self.kg[moment.number]:
                 yield self._then(moment, 0)
@@ -115,8 +116,8 @@ class Course:
     def would_not_fire_at_kg(self, index: int, detector: Detector, *, plan: Plan) -> float | None:
         """The weight at or below which `detector` would not have fired at this moment."""
         moment = self.moments[index]
-        known = self._then(moment, self._first_known(moment))
-        return detector.would_not_fire_at_kg(*known, plan=plan, anchors=self.ordinals)
+        days, kg, known = self._then(moment, self._first_known(moment))
+        return detector.would_not_fire_at_kg(days, kg, plan=plan, known=known)
 
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""
@@ -131,13 +132,14 @@ class Course:
         )
         first = self._first_known(moment)
         daily = [*self.daily[first : moment.number], moment.today]
-        return Day(facts=facts, daily=daily, arrays=self._then(moment, first))
+        return Day(facts=facts, daily=daily, arrays=self._then(moment, first)[:2])
 
-    def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms]:
-        """The days from number `first` on, and their weights, as known at a moment."""
-        kg = self.kg[first : moment.number + 1].copy()
+    def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms, Known]:
+        """The days from number `first` on, and what was known of them at a moment."""
+        those = slice(first, moment.number + 1)
+        kg = self.kg[those].copy()
         kg[-1] = moment.weight_kg
-        return self.days[first : moment.number + 1], kg
+        return self.days[those], kg, replace(self.known, hours=self.known.hours[those])
 
     def _first_known(self, moment: Moment) -> int:
         """The number of the oldest day that the worker would have read at a moment."""

@@ -8,22 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
-from alerts.detectors import vigie, vigie_many
+from alerts.detectors import vigie
+from alerts.detectors.detector import Known
 from alerts.detectors.macd import LONG_DAYS, SHORT_DAYS
 from deploy.bench import peers, trial, worlds
 from schemas.plan import Plan
 from simulator import chronicle
+from simulator.chronicle import Chronicle
 
 Array = NDArray[np.float64]
-DAYS, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 200, 14, 500
+DAYS, FEW, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 2000, 200, 14, 500
 
 
 def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Rescore `patients` of 90 days each at every day; the per-patient forms on 200 of them."""
-    few = chronicle.chronicle(worlds.USUAL, patients=2000, days=DAYS, seed=seed).kg
-    many = few[np.arange(patients) % len(few)]
+    people = chronicle.chronicle(worlds.USUAL, patients=FEW, days=DAYS, seed=seed)
+    few, seen = people.kg, peers.grid(people)
+    many = few[np.arange(patients) % FEW]
+    blocks = [slice(start, min(start + vigie.BLOCK, FEW)) for start in range(0, FEW, vigie.BLOCK)]
     say("vectorised")
-    seconds = _seconds(lambda: vigie_many.scores(many))
+    again = max(1, patients // FEW)
+    seconds = _seconds(lambda: [vigie.on_grid(seen.rows(block)) for _ in range(again) for block in blocks])
+    seconds *= patients / (again * FEW)
     return {
         "bench": "detect",
         "patients": patients,
@@ -33,7 +39,7 @@ def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, An
         "plain_numpy_macd_patients_per_second": round(patients / _seconds(lambda: numpy_macd(many))),
         "per_patient": {detector.NAME: round(_per_patient(detector.scores, few)) for detector in peers.ALL},
         "scipy_theil_sen_newest_day_patients_per_second": round(_per_patient(_theil_sen, few)),
-        "one_new_reading_us": {"incremental": _incremental(few[0]), "from_90_days": _from_history(few[0])},
+        "one_new_reading_us": _one_reading(people),
         "backtest_of_1000_patient_years_seconds": _backtest(seed=seed),
     }
 
@@ -62,22 +68,16 @@ def _theil_sen(days: NDArray[np.int64], kg: Array, *, plan: Plan) -> float:
     return float(theilslopes(kg[recent], days[recent])[0])
 
 
-def _incremental(row: Array) -> float:
-    """Microseconds for one more weight, the state being known."""
-    state = vigie.State()
-    weights = row[~np.isnan(row)].tolist()
-    for day, kg in enumerate(weights):
-        vigie.take(state, day=day, kg=kg)
-    following = range(len(weights), len(weights) + STEPS)
-    seconds = _seconds(lambda: [vigie.take(state, day=day, kg=weights[day % len(weights)]) for day in following])
-    return round(seconds / STEPS * 1e6, 1)
-
-
-def _from_history(row: Array) -> float:
-    """Microseconds for one more weight when nothing was kept: the whole history again."""
-    days, kg = np.flatnonzero(~np.isnan(row)), row[~np.isnan(row)]
+def _one_reading(people: Chronicle) -> float:
+    """Microseconds for one more weight: its score from 90 days of weights, hours and gaps; nothing is kept."""
+    kg = people.kg[0]
+    weighed = np.flatnonzero(~np.isnan(kg))
+    days, known = weighed + int(people.first_day[0]), Known(hours=people.hour[0, weighed])
     plan = Plan()
-    return round(_seconds(lambda: [vigie.scores(days, kg, plan=plan) for _ in range(20)]) / 20 * 1e6, 1)
+    return round(
+        _seconds(lambda: [vigie.scores(days, kg[weighed], plan=plan, known=known) for _ in range(STEPS)]) / STEPS * 1e6,
+        1,
+    )
 
 
 def _backtest(*, seed: int) -> float:

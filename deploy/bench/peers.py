@@ -13,9 +13,9 @@ from alerts.detectors import (
     macd,
     scale_hf,
     vigie,
-    vigie_many,
 )
 from alerts.detectors.detector import Detector
+from alerts.detectors.vigie_course import Grid
 from schemas.plan import Plan
 from simulator.chronicle import Chronicle
 
@@ -28,13 +28,36 @@ JUMP_KG, AGREE_KG = 5.0, 2.0
 def scores(detector: Detector, people: Chronicle, *, plan: Plan | None = None) -> Array:
     """The detector's score at each weighing, NaN elsewhere. `vigie` sees every weight, the peers only sifted ones."""
     if detector is vigie:
-        return vigie_many.scores(people.kg, anchors=people.anchors)
+        patients = grid(people)
+        blocks = range(0, len(people.kg), vigie.BLOCK)
+        risk = np.concatenate([vigie.on_grid(patients.rows(slice(row, row + vigie.BLOCK))) for row in blocks])
+        return np.where(np.isnan(people.kg), np.nan, risk)
     plan, sifted = plan or Plan(), sift(people.kg)
     out = np.full(sifted.shape, np.nan)
     for patient, kg in enumerate(sifted):
         days = np.flatnonzero(~np.isnan(kg))
         out[patient, days] = detector.scores(days, kg[days], plan=plan)
     return out
+
+
+def grid(people: Chronicle) -> Grid:
+    """All that the service knows: weights and hours, returns and new scales it is told of, decompensations treated."""
+    known = [
+        sorted([*anchors, *(event.treated + 1 for event in events)])
+        for anchors, events in zip(people.anchors, people.events, strict=True)
+    ]
+    begins = np.zeros(people.kg.shape, dtype=np.bool_)
+    for patient, (kg, days) in enumerate(zip(people.kg, known, strict=True)):
+        weighed = np.flatnonzero(~np.isnan(kg))
+        at = np.searchsorted(weighed, days)
+        begins[patient, weighed[at[at < len(weighed)]]] = True
+    return Grid(
+        kg=people.kg,
+        hours=np.where(np.isnan(people.kg), np.nan, people.hour),
+        days=people.first_day[:, np.newaxis] + np.arange(people.kg.shape[1]),
+        begins=begins,
+        excused=np.zeros(people.kg.shape, dtype=np.bool_),
+    )
 
 
 def sift(kg: Array) -> Array:

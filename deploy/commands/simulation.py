@@ -148,12 +148,13 @@ def detect(
 @bench.command()
 def fit(
     seed: Annotated[int, typer.Option(min=0)] = 11,
-    patients: Annotated[int, typer.Option(min=100, max=10_000, help="patient-years of each world")] = 800,
+    count: Annotated[int, typer.Option("--worlds", min=1, max=1000, help="drawn at random")] = 60,
+    patients: Annotated[int, typer.Option(min=10, max=10_000, help="patient-years of each world")] = 100,
 ) -> None:
-    """The weights of Vigie's own detector, fitted anew to the simulated worlds; minutes."""
+    """The weights of Vigie's own detector, fitted anew to drawn worlds; minutes."""
     from deploy.bench import fit
 
-    typer.echo(json.dumps(fit.fit(patients=patients, seed=seed), allow_nan=False))
+    typer.echo(json.dumps(fit.fit(count=count, patients=patients, seed=seed), allow_nan=False))
 
 
 def _progress(said: str) -> None:

@@ -1,0 +1,239 @@
+"""Which weights are believed, and what do they say freed of the hour, the season and a single odd one?
+
+Many patients at once: one in each row, a day in each column. Every number of a column is made of that column and those
+before it; one patient and a hundred thousand go through the same code.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Columns = NDArray[np.int64]
+
+AVERAGES = np.array([1.5, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0])
+"""Lengths of the moving averages, in days."""
+USUAL_KG, FLOOR_KG = 0.35, 0.15
+ABSOLUTE = 0.8 * 2**0.5
+"""The mean size of a one-day difference, in SDs of the day noise."""
+NOISE_DAYS, NOISE_PRIOR_DAYS, NOISE_CLIP, TAME = 80.0, 12.0, 3.5, 4.0
+JUMP_KG, AGREE_KG, STRANGE_KG = 4.0, 2.0, 10.0
+HOUR_DAYS, HOUR_KG, HOURS_FREE, HOURS_MOST = 20.0, 0.13, 2.0, 8.0
+"""Evening minus morning is +0.4 to +1.3 kg (noise.md): so much an hour, beyond 2 h from the usual hour, up to 10 h."""
+UNMOVED_KG = 1e-9
+WEEK_KG = 80 * np.array([0.16, 0.05, -0.07, -0.07, -0.09, -0.09, 0.04]) / 100
+"""Monday to Sunday, for 80 kg (noise.md)."""
+NEW_YEAR, YEAR_DAYS = date(2024, 1, 1).toordinal(), 365.2425
+FEAST_KG, FEAST_FROM, FEAST_DAYS, FEAST_FORGOTTEN_DAYS = 0.75, 356.0, 9.0, 30.0
+"""People gain 1.35 % at Christmas (NoHoW 2020): most of it, from 23 December to New Year, is food."""
+BLOCK_DAYS = 512
+UP = np.exp(np.arange(BLOCK_DAYS) / AVERAGES[:, np.newaxis])[:, np.newaxis]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grid:
+    """Weights in kg and hours of the day, NaN where there are none; and the days' ordinals."""
+
+    kg: Array
+    hours: Array
+    days: Columns
+    begins: Flags
+    """With this weight the baseline starts afresh."""
+    excused: Flags
+    """Without a weight, but not by the patient's doing."""
+
+    def rows(self, some: slice) -> "Grid":
+        """Some of the patients."""
+        return Grid(
+            kg=self.kg[some],
+            hours=self.hours[some],
+            days=self.days[some],
+            begins=self.begins[some],
+            excused=self.excused[some],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Course:
+    """Daily weights in kg, the last one carried over days without; what each row knows at each column."""
+
+    kg: Array
+    tame_kg: Array
+    """Drawn to within 4 SDs of the median of the 5 days before."""
+    before_kg: list[Array]
+    """One day before, two days, …, since the last beginning."""
+    noise_kg: Array
+    """The SD of this person's day noise, as known before the day."""
+    believed: Flags
+    begins: Flags
+    first: Columns
+    """The column of each row's first weight."""
+    start: Columns
+    """The column of the last beginning."""
+    last: Columns
+    """The column of the last believed weight."""
+
+
+def course(grid: Grid) -> Course:
+    """Believe, correct, carry and tame; a weight far from the last one waits until a second agrees."""
+    seen = ~np.isnan(grid.kg)
+    believed, begins = _believed(grid.kg, seen, grid.begins)
+    columns = np.arange(grid.kg.shape[1])
+    last = np.maximum.accumulate(np.where(believed, columns, -1), axis=1)
+    first = np.argmax(believed, axis=1)[:, np.newaxis]
+    start = np.maximum.accumulate(np.where(begins, columns, np.minimum(first, columns)), axis=1)
+    carried = np.maximum(last, np.minimum(first, columns.size - 1))
+    shown = np.take_along_axis(grid.kg, carried, axis=1)
+    kg = shown - np.take_along_axis(_of_the_hour(grid.hours, believed), carried, axis=1) - of_the_season(grid.days)
+    moved = believed & ~begins & (np.abs(differences(shown)) > UNMOVED_KG)
+    noise_kg = _noise(np.abs(differences(kg)), moved)
+    before = _before(kg, start)
+    middle = _median_of_5(before)
+    return Course(
+        kg=kg,
+        tame_kg=middle + np.clip(kg - middle, -TAME * noise_kg, TAME * noise_kg),
+        before_kg=before,
+        noise_kg=noise_kg,
+        believed=believed,
+        begins=begins,
+        first=first,
+        start=start,
+        last=last,
+    )
+
+
+def of_the_season(days: Columns) -> Array:
+    """What a weight of this day is usually above its season's, in kg: the week's swing, and Christmas."""
+    since = (days - NEW_YEAR - FEAST_FROM) % YEAR_DAYS
+    feast = np.minimum(since / FEAST_DAYS, 1) * np.exp(-np.maximum(since - FEAST_DAYS, 0) / FEAST_FORGOTTEN_DAYS)
+    return np.asarray(WEEK_KG[(days + 6) % 7] + FEAST_KG * feast)
+
+
+def levels(one: Course) -> Array:
+    """The moving averages of the tame weights since the last beginning: (AVERAGES, patients, days).
+
+    Each is divided by the weight that it has gathered so far, so that the first day counts for no more than it knows.
+    """
+    above = one.tame_kg - np.take_along_axis(one.kg, one.first, axis=1)
+    columns = np.arange(above.shape[1])
+    above = np.where(columns >= one.first, above, 0.0)
+    totals = _exponential(above)
+    known = np.maximum(columns - one.start + 1, 1)
+    left = np.exp(-known / AVERAGES[:, np.newaxis, np.newaxis])
+    rows = np.flatnonzero(one.begins.any(axis=1))
+    if rows.size:
+        before = np.maximum(one.start[rows] - 1, 0)[np.newaxis]
+        earlier = np.take_along_axis(totals[:, rows], before, axis=2) * (one.start[rows] > 0)
+        totals[:, rows] -= left[:, rows] * earlier
+    return np.asarray(totals / (1 - left))
+
+
+def forgetting_sum(values: Array, *, days: float) -> Array:
+    """At each column the sum of what stood there and before, each day back counting exp(-1 / days) as much."""
+    size = values.shape[-1]
+    if size > BLOCK_DAYS:
+        head = forgetting_sum(values[..., :BLOCK_DAYS], days=days)
+        tail = forgetting_sum(values[..., BLOCK_DAYS:], days=days)
+        return np.concatenate([head, tail + head[..., -1:] * np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / days)], -1)
+    up = np.exp(np.arange(size) / days)
+    return np.asarray(np.cumsum(values * up, axis=-1) / up)
+
+
+def earlier(values: Array, first: Array | float, *, by: int = 1) -> Array:
+    """The same, so many days later; `first` stands before."""
+    out = np.empty_like(values)
+    out[..., :by] = first
+    out[..., by:] = values[..., : values.shape[-1] - by]
+    return out
+
+
+def differences(values: Array) -> Array:
+    """From the day before; 0 on the first."""
+    out = np.zeros_like(values)
+    np.subtract(values[..., 1:], values[..., :-1], out=out[..., 1:])
+    return out
+
+
+def _exponential(values: Array) -> Array:
+    """All AVERAGES at once, not yet divided by what they have gathered."""
+    size = values.shape[1]
+    if size > BLOCK_DAYS:
+        head, tail = _exponential(values[:, :BLOCK_DAYS]), _exponential(values[:, BLOCK_DAYS:])
+        left = np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / AVERAGES[:, np.newaxis])[:, np.newaxis]
+        return np.concatenate([head, tail + head[..., -1:] * left], axis=2)
+    up = UP[:, :, :size]
+    totals = np.cumsum(values * up, axis=2)
+    totals /= up
+    totals *= (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
+    return np.asarray(totals)
+
+
+def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
+    """Which weights are used, and with which the baseline begins: also after 10 kg, which no fluid brings in a day."""
+    last = np.maximum.accumulate(np.where(seen, np.arange(kg.shape[1]), -1), axis=1)
+    shown = np.where(last >= 0, np.take_along_axis(kg, np.maximum(last, 0), axis=1), np.nan)
+    rows = np.flatnonzero((np.abs(shown[:, 1:] - shown[:, :-1]) > JUMP_KG).any(axis=1))
+    if not rows.size:
+        return seen, begins
+    believed, begins = seen.copy(), begins.copy()
+    for row in rows.tolist():
+        _doubt(kg[row], seen[row], believed[row], begins[row])
+    return believed, begins
+
+
+def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags) -> None:
+    last = waiting = None
+    for day in np.flatnonzero(seen).tolist():
+        weight = float(kg[day])
+        if last is not None and not begins[day] and abs(weight - last) > JUMP_KG:
+            if waiting is None or abs(weight - waiting) >= AGREE_KG:
+                believed[day], waiting = False, weight
+                continue
+            begins[day] = abs(weight - last) > STRANGE_KG
+        last, waiting = weight, None
+
+
+def _of_the_hour(hours: Array, believed: Flags) -> Array:
+    """What each weight is above the same person's at the usual hour, in kg."""
+    told = believed & ~np.isnan(hours)
+    if not told.any():
+        return np.zeros_like(hours)
+    hour = np.where(told, hours, 0.0)
+    kept = forgetting_sum(told.astype(np.float64), days=HOUR_DAYS)
+    usual = forgetting_sum(hour, days=HOUR_DAYS) / np.maximum(kept, 0.5)
+    off = np.where(told, hour - earlier(usual, hour[:, :1]), 0.0)
+    off[np.cumsum(told, axis=1) <= 1] = 0.0
+    return np.asarray(HOUR_KG * np.copysign(np.clip(np.abs(off) - HOURS_FREE, 0, HOURS_MOST), off))
+
+
+def _noise(sizes: Array, moved: Flags) -> Array:
+    """From the mean size of one-day differences, the large ones cut to what was usual before.
+
+    A weight that has not moved at all, as on days carried, tells nothing of the noise.
+    """
+    prior = USUAL_KG * ABSOLUTE
+    count = forgetting_sum(moved.astype(np.float64), days=NOISE_DAYS) + NOISE_PRIOR_DAYS
+    usual: Array | float = prior
+    for _ in range(2):
+        bounded = np.where(moved, np.minimum(sizes, NOISE_CLIP * usual), 0.0)
+        mean = (forgetting_sum(bounded, days=NOISE_DAYS) + NOISE_PRIOR_DAYS * prior) / count
+        usual = earlier(mean, prior)
+    return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))
+
+
+def _before(kg: Array, start: Columns) -> list[Array]:
+    """The weights 1 to 5 days before, none from before the last beginning."""
+    columns = np.arange(kg.shape[1])
+    return [
+        np.take_along_axis(kg, np.maximum(columns - days, np.minimum(start, columns)), axis=1) for days in range(1, 6)
+    ]
+
+
+def _median_of_5(values: list[Array]) -> Array:
+    a, b, c, d, e = values
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
