@@ -94,6 +94,10 @@ def weighing_is_back() -> Sentence:
     return {"fr": "une pesée est de nouveau arrivée", "en": "a weight has arrived again"}
 
 
+def weighing_is_paused() -> Sentence:
+    return {"fr": "aucune pesée n'est attendue : suivi en pause", "en": "no weight is expected: the watch is paused"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """What is to be told to one clinician: alert number (the same each time it is sent), severity, link."""

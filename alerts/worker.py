@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import choice_store, outage_store, policy, store
+from alerts import choice_store, outage_store, pause_store, policy, store
 from alerts.days import post
 from alerts.days.keeper import Keeper
 from alerts.days.lookout import Lookout
@@ -24,6 +24,7 @@ from alerts.judgement import assessment
 from alerts.judgement.assessment import Assessment, Verdict
 from alerts.judgement.choice import Choice
 from alerts.outage_store import Outages
+from alerts.pause_store import Pause
 from alerts.routing.router import Router
 from alerts.trials.desk import Desk
 from alerts.trials.job import Simulated
@@ -153,6 +154,7 @@ class Worker:
             conn=conn,
             choice=choice_store.choice(conn),
             outages=outage_store.outages(conn, [patient.patient_id for patient in claimed], now=now),
+            pauses=pause_store.pauses(conn, [patient.patient_id for patient in claimed]),
             now=now,
             retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate),
             router=Router(conn=conn, now=now),
@@ -230,6 +232,7 @@ class Batch:
     conn: Connection
     choice: Choice
     outages: Outages
+    pauses: dict[str, list[Pause]]
     now: datetime
     retry_at: datetime
     router: Router
@@ -255,6 +258,7 @@ class Batch:
 
     def _take(self, patient: store.Claimed, record: store.Record) -> None:
         facts = replace(record.facts(self.choice), outages=self.outages.spans(patient.patient_id))
+        facts = pause_store.paused(facts, self.pauses[patient.patient_id])
         found = assessment.assess(facts, now=self.now, known_until=patient.recorded_seen)
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
@@ -279,7 +283,9 @@ class Batch:
         )
 
     def _look_again(self, facts: assessment.Facts) -> datetime:
-        due_at = silence.due_at(facts.silent_since, zone=facts.zone, plan=facts.plan, outages=facts.outages)
+        due_at = silence.due_at(
+            facts.silent_since, zone=facts.zone, plan=facts.plan, outages=facts.outages, pauses=facts.pauses
+        )
         tomorrow = self.now + AGAIN
         return min(due_at, tomorrow) if due_at > self.now else tomorrow
 

@@ -66,3 +66,7 @@ class Evidence(BaseModel):
         list[tuple[AwareDatetime, AwareDatetime]],
         Field(description="when no weight could reach us: days that count as missed by nobody"),
     ] = []
+    pauses: Annotated[
+        list[tuple[AwareDatetime, AwareDatetime]],
+        Field(description="during the silence, when no weight was expected"),
+    ] = []

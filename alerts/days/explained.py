@@ -73,7 +73,7 @@ def _without_weight(seen: Seen, day: date, *, now: datetime) -> DayState | None:
     since, due = silence.opening(day, zone=seen.zone), silence.deadline(day, zone=seen.zone, plan=seen.plan)
     if since < seen.enrolled_at or (seen.left_at and seen.left_at < due):
         return None
-    if any(pause.since < due and pause.until > since for pause in seen.pauses):
+    if silence.is_paused(day, zone=seen.zone, pauses=seen.pauses):
         return "paused"
     if now < due:
         return None

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import outage_store, store
+from alerts import outage_store, pause_store, store
 from alerts.days import explained, ledger
 from alerts.days.explained import Seen
 from alerts.detectors.silence import A_DAY
@@ -81,6 +81,7 @@ class Round:
         known = [one.explained_at for one in claimed if one.explained_at]
         self.changed = ledger.changed(conn, ids, since=min(known, default=now) - overlap)
         self.outages = outage_store.outages(conn, ids, now=now, since=now - ledger.OLDEST)
+        self.pauses = pause_store.pauses(conn, ids)
         since = {one.patient_id: self._since(one) - A_DAY for one in claimed}  # a day more than any zone moves it
         self.readings = ledger.readings(conn, since, now=now)
 
@@ -102,6 +103,7 @@ class Round:
             scale_heard_at=one.scale_heard_at,
             has_scale=one.has_scale,
             outages=self.outages.spans(one.patient_id),
+            pauses=[pause.span(zone) for pause in self.pauses[one.patient_id]],
         )
         first = self._since(one).astimezone(zone).date()
         return ledger.Explained(
@@ -120,6 +122,8 @@ class Round:
             return whole  # nothing newer was recorded, yet something changed: whose an older reading is
         instants = [one.explained_at - self.overlap, *([changed] if changed else [])]
         instants += [outage.from_at for outage in self.outages.of(one.patient_id) if outage.changed_at > instants[0]]
+        paused = [pause.first_day for pause in self.pauses[one.patient_id] if pause.changed_at > instants[0]]
+        instants += [datetime.combine(day, time(12), tzinfo=UTC) - A_DAY for day in paused]  # or earlier, in any zone
         if one.unsettled:
             instants.append(datetime.combine(one.unsettled, time(12), tzinfo=UTC))
         return max(whole, min(instants))

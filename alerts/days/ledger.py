@@ -29,6 +29,7 @@ WITH claimed AS (
     FROM day_watch AS watched LEFT JOIN latest_reading AS latest USING (patient_id)
     WHERE watched.due_at <= %(now)s OR latest.arrivals <> watched.arrivals_seen
     ORDER BY watched.due_at, watched.patient_id LIMIT %(limit)s
+    FOR UPDATE OF watched  -- a pause that is entered meanwhile waits, and makes the patient due again (0067)
 )
 SELECT claimed.patient_id, claimed.arrivals_seen, claimed.explained_at, claimed.arrivals, patient.time_zone,
        patient.enrolled_at,

@@ -5,7 +5,7 @@ or, with a plan that says by when to weigh, once the grace after that hour is ov
 a last weight on Monday, on Thursday at 14:00; without an hour, in the first instant of Friday.
 
 A day on which we could not have heard the scale is nobody's missed day, and after our outage the scales get a day to
-send what they kept.
+send what they kept. Nor is a day of a pause (a holiday, a hospital stay), which somebody documented and which ends.
 """
 
 from collections.abc import Sequence
@@ -57,18 +57,29 @@ def is_excused(day: date, *, zone: ZoneInfo, plan: Plan, outages: Sequence[Span]
     return sum((span for span in lost if span > timedelta(0)), timedelta(0)) >= EXCUSING
 
 
+def is_paused(day: date, *, zone: ZoneInfo, pauses: Sequence[Span]) -> bool:
+    """Whether a pause holds on any hour of the day."""
+    return any(
+        pause.since < opening(day + A_DAY, zone=zone) and pause.until > opening(day, zone=zone)
+        for pause in pauses
+        if pause.since < pause.until
+    )
+
+
 def _at(day: date, hour: float, *, zone: ZoneInfo) -> datetime:
     """The instant at which the patient's clock shows that hour; 24 is the next day's first."""
     return (datetime.combine(day, time(0), tzinfo=zone) + timedelta(hours=hour)).astimezone(UTC)
 
 
-def due_at(last: datetime, *, zone: ZoneInfo, plan: Plan, outages: Sequence[Span] = ()) -> datetime:
+def due_at(
+    last: datetime, *, zone: ZoneInfo, plan: Plan, outages: Sequence[Span] = (), pauses: Sequence[Span] = ()
+) -> datetime:
     """The instant (UTC) at which silence since `last` (the last weight, or the enrolment) becomes an alert."""
     since = [outage for outage in outages if outage.until > last]
     day, missed = last.astimezone(zone).date(), 0
     while missed < plan.silence_days:
         day += A_DAY
-        missed += not is_excused(day, zone=zone, plan=plan, outages=since)
+        missed += not (is_paused(day, zone=zone, pauses=pauses) or is_excused(day, zone=zone, plan=plan, outages=since))
     due = deadline(day, zone=zone, plan=plan)
     for outage in sorted(since, key=lambda outage: outage.since):
         if outage.since <= due < outage.until + CATCH_UP and _is_felt(outage, zone=zone, plan=plan):
@@ -82,12 +93,22 @@ def _is_felt(outage: Span, *, zone: ZoneInfo, plan: Plan) -> bool:
     return any(is_excused(day, zone=zone, plan=plan, outages=[outage]) for day in (first, first + A_DAY, last))
 
 
-def missed_days(last: datetime, now: datetime, *, zone: ZoneInfo, plan: Plan, outages: Sequence[Span] = ()) -> int:
+def missed_days(
+    last: datetime,
+    now: datetime,
+    *,
+    zone: ZoneInfo,
+    plan: Plan,
+    outages: Sequence[Span] = (),
+    pauses: Sequence[Span] = (),
+) -> int:
     """On how many days between `last` and `now` a weight was expected and none came."""
     first, today = last.astimezone(zone).toordinal() + 1, now.astimezone(zone).toordinal()
     days = (date.fromordinal(ordinal) for ordinal in range(first, today + 1))
     since = [outage for outage in outages if outage.until > last]
     return sum(
-        deadline(day, zone=zone, plan=plan) <= now and not is_excused(day, zone=zone, plan=plan, outages=since)
+        deadline(day, zone=zone, plan=plan) <= now
+        and not is_paused(day, zone=zone, pauses=pauses)
+        and not is_excused(day, zone=zone, plan=plan, outages=since)
         for day in days
     )

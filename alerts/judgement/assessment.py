@@ -89,17 +89,18 @@ def shadowed(facts: Facts) -> list[Verdict]:
 def quiet(facts: Facts, *, now: datetime) -> Finding:
     """Whether the patient has been silent for too long."""
     last = facts.silent_since
-    due = silence.due_at(last, zone=facts.zone, plan=facts.plan, outages=facts.outages)
+    due = silence.due_at(last, zone=facts.zone, plan=facts.plan, outages=facts.outages, pauses=facts.pauses)
     silent = now >= due
-    days = silence.missed_days(last, now, zone=facts.zone, plan=facts.plan, outages=facts.outages)
-    sentence = messages.silence(days, threshold_days=facts.plan.silence_days)
+    days = silence.missed_days(last, now, zone=facts.zone, plan=facts.plan, outages=facts.outages, pauses=facts.pauses)
+    unpaused = silence.due_at(last, zone=facts.zone, plan=facts.plan, outages=facts.outages)
+    quiet_because = messages.weighing_is_paused() if now >= unpaused else messages.weighing_is_back()
     evidence = Evidence(
         detector=silence.NAME,
         version=silence.VERSION,
         parameters={"silence_days": facts.plan.silence_days},
         score=days,
         threshold=facts.plan.silence_days,
-        sentence=sentence if silent else messages.weighing_is_back(),
+        sentence=messages.silence(days, threshold_days=facts.plan.silence_days) if silent else quiet_because,
         readings=[],
         dry_weight_kg=facts.dry_kg,
         plan=facts.plan.model_dump(mode="json"),
@@ -107,6 +108,7 @@ def quiet(facts: Facts, *, now: datetime) -> Finding:
         silent_since=last,
         judged_at=now,
         outages=[(outage.since, outage.until) for outage in facts.outages if outage.until > last],
+        pauses=[(pause.since, pause.until) for pause in facts.pauses if pause.until > last],
     )
     at = due if silent else last
     return Finding(cause="no_transmission", at=at, severity="alert" if silent else None, evidence=evidence)

@@ -48,6 +48,8 @@ class Facts:
     """Of the newest accepted weight, which may be older than any in `weights`."""
     outages: Sequence[Span] = ()
     """When the patient's weights could not reach us: those days count for no silence."""
+    pauses: Sequence[Span] = ()
+    """When no weight was expected: nor do those."""
 
     @property
     def silent_since(self) -> datetime:

@@ -85,6 +85,7 @@ def _silence(evidence: Evidence) -> Evidence:
         enrolled_at=evidence.silent_since,
         dry_kg=evidence.dry_weight_kg,
         outages=[Span(since=since, until=until) for since, until in evidence.outages],
+        pauses=[Span(since=since, until=until) for since, until in evidence.pauses],
     )
     return assessment.quiet(facts, now=evidence.judged_at).evidence
 

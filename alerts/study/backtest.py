@@ -280,19 +280,14 @@ def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
 
 
 def _silences(course: Course, plan: Plan) -> Iterator[Alert]:
-    """One for each silence, also the one at the end: nobody can know then that the file, not the patient, ended.
-
-    A pause moves the alert to as long after the pause as it would have been after the last weight.
-    """
+    """One for each silence, also the one at the end: nobody can know then that the file, not the patient, ended."""
+    pauses = [silence.Span(since=pause.at, until=pause.until) for pause in course.pauses if pause.until]
     instants = [moment.at for moment in course.moments]
     never = timedelta(days=plan.silence_days - 1)  # after so little, no zone's clocks and no hour can make it due
     for last, following in zip(instants, [*instants[1:], None], strict=True):
         if following is not None and following - last < never:
             continue
-        due = silence.due_at(last, zone=ZONE, plan=plan)
-        for pause in course.pauses:
-            if pause.until and pause.at < due and pause.until > last:
-                due = max(due, silence.due_at(pause.until, zone=ZONE, plan=plan))
+        due = silence.due_at(last, zone=ZONE, plan=plan, pauses=pauses)
         if following is None or due <= following:
             yield Alert(
                 patient_id=course.patient_id,

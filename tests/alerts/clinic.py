@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
@@ -116,3 +116,30 @@ def count(conn: Connection, query: LiteralString) -> int:
     assert row is not None
     assert isinstance(row[0], int)
     return row[0]
+
+
+PAUSE: LiteralString = """
+INSERT INTO pause (request_id, patient_id, kind, first_day, last_day, note, author, recorded_at)
+VALUES (gen_random_uuid(), %(patient_id)s, %(kind)s, %(first)s, %(last)s, 'said so',
+        (SELECT min(user_id) FROM app_user), %(now)s)
+RETURNING pause_id
+"""
+MOVE_PAUSE: LiteralString = """
+INSERT INTO pause_change (request_id, pause_id, last_day, author, recorded_at)
+SELECT gen_random_uuid(), pause_id, %(last)s, author, %(now)s FROM pause WHERE pause_id = %(pause_id)s
+"""
+
+
+def pause(conn: Connection, patient_id: str, first: date, last: date, *, now: datetime, kind: str = "holiday") -> int:
+    """Needs a user, its author."""
+    values = {"patient_id": patient_id, "kind": kind, "first": first, "last": last, "now": now}
+    row = conn.execute(PAUSE, values).fetchone()
+    conn.commit()
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def move_pause(conn: Connection, pause_id: int, last: date, *, now: datetime) -> None:
+    conn.execute(MOVE_PAUSE, {"pause_id": pause_id, "last": last, "now": now})
+    conn.commit()
