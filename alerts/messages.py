@@ -1,9 +1,4 @@
-"""In which words do we say it? The sentence of an episode's evidence, and the notification, in French and English.
-
-A notification holds number, severity and link, nothing else: e-mail and SMS travel through providers that may not hold
-health data (ecosystem.md), so no name, no weight, no patient's id. The SMS keeps to GSM-7 and 160 characters: one
-letter outside that alphabet (ê, ç, ’) would halve the length of an SMS and double its price.
-"""
+"""In which words do we say it on the screen? The sentence of an episode's evidence, in French and English."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +12,6 @@ SEVERITY_WORDS: dict[Language, dict[Severity, str]] = {
     "fr": {"watch": "à surveiller", "alert": "alerte", "alarm": "alarme"},
     "en": {"watch": "watch", "alert": "alert", "alarm": "alarm"},
 }
-SMS_LENGTH = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,48 +90,6 @@ def weighing_is_back() -> Sentence:
 
 def weighing_is_paused() -> Sentence:
     return {"fr": "aucune pesée n'est attendue : suivi en pause", "en": "no weight is expected: the watch is paused"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Notice:
-    """What is to be told to one clinician: alert number (the same each time it is sent), severity, link."""
-
-    number: int
-    severity: Severity
-    link: str
-    language: Language
-
-    @property
-    def subject(self) -> str:
-        word = SEVERITY_WORDS[self.language][self.severity]
-        if self.language == "fr":
-            return f"Vigie : alerte n° {self.number} ({word})"
-        return f"Vigie: alert no. {self.number} ({word})"
-
-    @property
-    def body(self) -> str:
-        word = SEVERITY_WORDS[self.language][self.severity]
-        if self.language == "fr":
-            return (
-                f"Alerte n° {self.number}, gravité : {word}.\n\n{self.link}\n\n"
-                "Vigie aide à la décision et n'est pas un service d'urgence. "
-                "Le même numéro reçu deux fois désigne la même alerte.\n"
-            )
-        return (
-            f"Alert no. {self.number}, severity: {word}.\n\n{self.link}\n\n"
-            "Vigie supports decisions and is not an emergency service. "
-            "The same number received twice is the same alert.\n"
-        )
-
-    @property
-    def sms(self) -> str:
-        """One GSM-7 message; a very long link costs the last sentence, never the link."""
-        word = SEVERITY_WORDS[self.language][self.severity]
-        if self.language == "fr":
-            start, end = f"Vigie: alerte {self.number} ({word}) {self.link}", " Ne remplace pas le 15."
-        else:
-            start, end = f"Vigie: alert {self.number} ({word}) {self.link}", " Not an emergency service."
-        return start + end if len(start + end) <= SMS_LENGTH else start
 
 
 def _fr(kg: float) -> str:

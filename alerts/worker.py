@@ -14,11 +14,10 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from alerts import choice_store, outage_store, pause_store, policy, store
-from alerts.days import post
 from alerts.days.keeper import Keeper
 from alerts.days.lookout import Lookout
-from alerts.days.post import Post
-from alerts.delivery import sender
+from alerts.delivery.post import Post
+from alerts.delivery.sender import Sender
 from alerts.detectors import silence
 from alerts.judgement import assessment
 from alerts.judgement.assessment import Assessment, Verdict
@@ -36,6 +35,8 @@ from schemas.settings import Settings
 log = structlog.get_logger()
 
 AT_ONCE = 100
+CONNECTIONS = 12
+"""Lanes hold one only while they lease or mark, never while they send."""
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 2.0
 DAYS_SECONDS = 5.0
@@ -53,8 +54,15 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event, simulated: S
     """
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
-    with database.open_pool(url, service="alerts", max_size=sender.LANES + post.LANES + 5) as pool:
-        work = Worker(url=url, pool=pool, clock=clock, stop=stop, screens_url=settings.screens_url)
+    with database.open_pool(url, service="alerts", max_size=CONNECTIONS) as pool:
+        work = Worker(
+            url=url,
+            pool=pool,
+            clock=clock,
+            stop=stop,
+            screens_url=settings.screens_url,
+            fallback_seconds=settings.alerts.fallback_seconds,
+        )
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
             for name, loop in (
@@ -82,6 +90,7 @@ class Worker:
     clock: Clock
     stop: threading.Event
     screens_url: str
+    fallback_seconds: float = 120.0
     postponed: set[str] = field(default_factory=set)
     """Patients whose last assessment failed here."""
     interrupted: dict[str, str] = field(default_factory=dict)
@@ -117,7 +126,13 @@ class Worker:
 
     def send(self) -> None:
         """Send what is due whenever something is written, and each second."""
-        lanes = sender.Sender(pool=self.pool, clock=self.clock, stop=self.stop, screens_url=self.screens_url)
+        lanes = Sender(
+            pool=self.pool,
+            clock=self.clock,
+            stop=self.stop,
+            screens_url=self.screens_url,
+            fallback_seconds=self.fallback_seconds,
+        )
         try:
             with self._listen("vigie_notification") as conn:
                 while not self.stop.is_set():
@@ -201,7 +216,7 @@ class Worker:
     def look_out(self) -> None:
         """Look out for outages of ours, and tell the team of them."""
         lookout = Lookout(pool=self.pool, clock=self.clock)
-        sending = Post(pool=self.pool, clock=self.clock, screens_url=self.screens_url)
+        sending = Post(pool=self.pool, clock=self.clock, stop=self.stop, screens_url=self.screens_url)
         try:
             while not self.stop.is_set():
                 lookout.look()

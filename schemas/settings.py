@@ -28,6 +28,12 @@ class IngestSettings(BaseModel, extra="forbid"):
     sites: list[str] = []
 
 
+class AlertsSettings(BaseModel, extra="forbid"):
+    """`VIGIE_ALERTS__FALLBACK_SECONDS`: how long one channel of a person is tried before the next one is."""
+
+    fallback_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
+
+
 class Settings(BaseSettings):
     """Every `VIGIE_…` variable; see the README's table."""
 
@@ -38,6 +44,7 @@ class Settings(BaseSettings):
     broker_url: BrokerUrl | None = None
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
+    alerts: AlertsSettings = AlertsSettings()
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None

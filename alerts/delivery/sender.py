@@ -1,122 +1,124 @@
-"""Who sends what is due? One lane per gateway, so that a dead SMS gateway delays no e-mail."""
+"""Who sends the notifications that are due? Lanes for each gateway; several processes share the work."""
 
-import random
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import messages
-from alerts.delivery import notify, outbox
+from alerts.delivery import channels, notify, outbox, patience, texts
+from alerts.delivery.lanes import Lanes
+from alerts.delivery.notify import DeliveryError
+from alerts.delivery.outbox import Leased
+from alerts.delivery.route import route
+from schemas import one_tap
 from schemas.clock import Clock
 from schemas.database import Connection
 
 log = structlog.get_logger()
 
-AT_ONCE = 5
 LEASE_SECONDS = 120
-"""Real seconds: 5 sends of at most 20 s each fit in."""
-FIRST_RETRY_SECONDS = 5
-LONGEST_RETRY_SECONDS = 15 * 60
-PERMANENT_RETRY_SECONDS = 60 * 60
-"""A bad address is tried again, slowly: somebody may have corrected it."""
-LANES = 16
+"""Real seconds: the slowest send that ends by itself takes less."""
 
 
 @dataclass(kw_only=True)
 class Sender:
-    """Sends due notifications; several senders, in several processes, share the work."""
+    """Sends due notifications; `fallback_seconds` (real) on one channel before the next one is tried."""
 
     pool: ConnectionPool[Connection]
     clock: Clock
     stop: threading.Event
     screens_url: str
-    _executor: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LANES, "lane"))
-    _lanes: dict[str, Future[int]] = field(default_factory=dict)
+    fallback_seconds: float
+    lanes: Lanes = field(default_factory=lambda: Lanes(name="alert"))
+    _key: bytes = b""
 
     def send_due(self) -> None:
-        """Start a lane for each gateway that has none running.
+        """Choose channels, and open a lane for each gateway on which something is due.
 
         Raises:
-            psycopg.Error: the database is away; also one that a finished lane met.
+            psycopg.Error: the database is away; also one that an ended lane met.
         """
+        now = self.clock.now()
         with self.pool.connection() as conn:
-            channels = outbox.channels(conn)
-        users: dict[str, list[int]] = {}
-        for channel in channels:
-            users.setdefault(notify.gateway(channel.notify_url), []).append(channel.user_id)
-        finished = [gateway for gateway, lane in self._lanes.items() if lane.done()]
-        ended = [self._lanes.pop(gateway) for gateway in finished]
-        for gateway in users.keys() - self._lanes.keys():
-            self._lanes[gateway] = self._executor.submit(self._drain, users[gateway])
-        for lane in ended:
-            lane.result()
+            failed = route(conn, now=now, fallback=self._span(self.fallback_seconds))
+        if failed:
+            log.error("nobody_reached", notifications=failed)
+        with self.pool.connection() as conn:
+            self._key = self._key or outbox.signing_key(conn)
+            due = outbox.due_channels(conn, now=now)
+        gateways: dict[str, list[int]] = {}
+        for channel_id, url in due.items():
+            gateways.setdefault(notify.gateway(url), []).append(channel_id)
+        for gateway, channel_ids in gateways.items():
+            self.lanes.open(gateway, lambda gateway=gateway, ids=channel_ids: self._drain(gateway, ids))  # type: ignore[misc]
+        self.lanes.sweep()
 
     def close(self) -> None:
-        """Let running sends end; what they have leased is sent again if we are killed first."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self.lanes.close()
 
-    def _drain(self, user_ids: list[int]) -> int:
-        """Send what is due to these users, a few at a time; how many were tried."""
-        tried = 0
-        while leased := self._lease(user_ids):
-            for notification in leased:
-                if self.stop.is_set():  # the rest is sent once its lease has run out
-                    return tried
-                self._send(notification)
-                tried += 1
-        return tried
+    def _drain(self, gateway: str, channel_ids: Sequence[int]) -> None:
+        """Send what is due on these channels, a message at a time; another lane helps while there is more."""
+        while not self.stop.is_set():
+            leased = self._lease(channel_ids)
+            if not leased:
+                return
+            self.lanes.open(gateway, lambda: self._drain(gateway, channel_ids))
+            self._send(leased)
 
-    def _lease(self, user_ids: list[int]) -> list[outbox.Leased]:
+    def _lease(self, channel_ids: Sequence[int]) -> list[Leased]:
         now = self.clock.now()
         with self.pool.connection() as conn:  # committed before anything is sent
-            return outbox.lease(conn, user_ids=user_ids, now=now, until=now + self._span(LEASE_SECONDS), limit=AT_ONCE)
+            return outbox.lease(conn, channel_ids=channel_ids, now=now, until=now + self._span(LEASE_SECONDS))
 
-    def _send(self, leased: outbox.Leased) -> None:
-        notice = messages.Notice(
-            number=leased.number,
-            severity=leased.severity,
-            link=f"{self.screens_url}/episodes/{leased.episode_id}",
-            language=leased.language,
-        )
-        error = self._try(notice, leased)
-        now = self.clock.now()
+    def _send(self, leased: Sequence[Leased]) -> None:
+        error: DeliveryError | None = None
+        try:
+            notify.send(self._message(leased), url=leased[0].url)
+        except DeliveryError as failure:
+            error = failure
         with self.pool.connection() as conn:
-            if error is None:
-                outbox.delivered(conn, leased, now=now, detail=notify.gateway(leased.notify_url))
-            else:
-                due_at = now + self._span(retry_seconds(leased.attempts, permanent=error.permanent))
-                outbox.failed(conn, leased, now=now, due_at=due_at, detail=str(error))
+            self._record(conn, leased, error)
         log.info(
             "notification",
-            notification_id=leased.notification_id,
-            alert=leased.number,
-            gateway=notify.gateway(leased.notify_url),
-            attempt=leased.attempts,
+            notification_ids=[one.notification_id for one in leased],
+            alerts=[one.number for one in leased],
+            gateway=notify.gateway(leased[0].url),
+            attempt=max(one.attempts for one in leased),
             delivered=error is None,
             problem=error and str(error),
         )
 
-    def _try(self, notice: messages.Notice, leased: outbox.Leased) -> notify.DeliveryError | None:
-        try:
-            notify.send(notice, url=leased.notify_url)
-        except notify.DeliveryError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 173 plugins of other people: one broken channel stops no other
-            return notify.DeliveryError(f"the channel failed: {type(error).__name__}", permanent=False)
-        return None
+    def _message(self, leased: Sequence[Leased]) -> texts.Message:
+        language, repeat = leased[0].language, any(one.attempts > 1 for one in leased)
+        alerts = [
+            texts.Alert(
+                number=one.number,
+                severity=one.severity,
+                take=f"{self.screens_url}/t/{one_tap.token(one.notification_id, key=self._key)}",
+                show=f"{self.screens_url}/episodes/{one.episode_id}",
+            )
+            for one in leased
+        ]
+        if len(alerts) == 1:
+            return texts.alert(alerts[0], language=language, repeat=repeat)
+        return texts.bundle(alerts, worklist=f"{self.screens_url}/", language=language, repeat=repeat)
+
+    def _record(self, conn: Connection, leased: Sequence[Leased], error: DeliveryError | None) -> None:
+        now = self.clock.now()
+        channel_id = leased[0].channel_id
+        if error is None:
+            outbox.delivered(conn, leased, now=now, detail=notify.gateway(leased[0].url))
+            channels.worked(conn, channel_id, now=now)
+            return
+        tried = [now - (one.created_at if one.failed_at else one.channel_since) for one in leased]
+        due = [now + self._span(patience.retry_seconds(span.total_seconds() / self.clock.rate)) for span in tried]
+        outbox.failed(conn, leased, now=now, due=due, detail=str(error), permanent=error.permanent)
+        if channels.failed(conn, channel_id, error, now=now):
+            log.error("channel_disabled", channel_id=channel_id, problem=str(error))
 
     def _span(self, real_seconds: float) -> timedelta:
         """Networks fail in real time, also when the clock runs fast."""
         return timedelta(seconds=real_seconds * self.clock.rate)
-
-
-def retry_seconds(attempts: int, *, permanent: bool) -> float:
-    """5 s, doubled with each attempt up to 15 minutes, for ever; jittered, so that 800 do not knock at once."""
-    if permanent:
-        return PERMANENT_RETRY_SECONDS
-    seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(attempts - 1, 10))
-    return seconds * random.uniform(0.75, 1.25)  # noqa: S311 jitter, not a secret

@@ -33,6 +33,27 @@ FROM episode WHERE closed_at IS NULL
 """
 
 
+# As the worker writes them: an episode of a new patient each, its event, the notification of one person.
+RAISE: LiteralString = """
+WITH new AS (SELECT 'P-' || gen_random_uuid() AS patient_id FROM generate_series(1, %(count)s)),
+enrolled AS (INSERT INTO patient (patient_id, enrolled_at) SELECT patient_id, %(at)s FROM new),
+unwatched AS (INSERT INTO watch (patient_id, arrivals_seen, due_at) SELECT patient_id, 0, 'infinity' FROM new),
+opened AS (
+    INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
+    SELECT patient_id, 'decompensation', %(severity)s, %(at)s, %(at)s, '{}' FROM new RETURNING episode_id
+), told AS (
+    INSERT INTO episode_event (episode_id, at, kind, severity, evidence)
+    SELECT episode_id, %(at)s, 'raised', %(severity)s, '{}' FROM opened RETURNING event_id, episode_id
+)
+INSERT INTO notification (episode_id, event_id, user_id, created_at, due_at)
+SELECT episode_id, event_id, %(user_id)s, %(at)s, %(at)s FROM told RETURNING event_id
+"""
+ADD_CHANNEL: LiteralString = """
+INSERT INTO channel (user_id, url, position, created_at, verified_at, renewed_at, quiet_from, quiet_until)
+VALUES (%s, %s, %s, %s, now(), %s, %s, %s) RETURNING channel_id
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EpisodeSeen:
     patient_id: str
@@ -53,10 +74,38 @@ def add_user(
 ) -> int:
     email = f"{role}-{language}-{hash(notify_url)}@vigie.example"
     row = conn.execute(ADD_USER, (email, "Camille Martin", role, notify_url, language)).fetchone()
+    conn.execute("UPDATE channel SET renewed_at = %s", (NOW,))
     conn.commit()
     assert row is not None
     assert isinstance(row[0], int)
     return row[0]
+
+
+def add_channel(
+    conn: Connection, user_id: int, url: str, *, position: int = 2, quiet: tuple[str, str] | None = None
+) -> int:
+    """A verified channel; the one of `add_user` stands at position 1."""
+    quiet_from, quiet_until = quiet or (None, None)
+    row = conn.execute(ADD_CHANNEL, (user_id, url, position, NOW, NOW, quiet_from, quiet_until)).fetchone()
+    conn.commit()
+    assert row is not None
+    assert isinstance(row[0], int)
+    return row[0]
+
+
+def prefer(conn: Connection, user_id: int, *, bundle: bool) -> None:
+    conn.execute("INSERT INTO delivery_preference (user_id, bundle) VALUES (%s, %s)", (user_id, bundle))
+    conn.commit()
+
+
+def raise_alerts(
+    conn: Connection, user_id: int, *, count: int = 1, severity: str = "alert", at: datetime = NOW
+) -> list[int]:
+    """Alerts that this person is to be told of; their numbers."""
+    values = {"user_id": user_id, "count": count, "severity": severity, "at": at}
+    numbers = [int(str(number)) for (number,) in conn.execute(RAISE, values).fetchall()]
+    conn.commit()
+    return numbers
 
 
 def weigh(

@@ -19,20 +19,24 @@ from alerts import worker
 from deploy import alarm_budget
 from deploy.embedded_broker import free_port
 from schemas.clock import Clock
-from schemas.settings import Settings
+from schemas.settings import AlertsSettings, Settings
 
 
-def settings(database_url: str) -> Settings:
-    return Settings(database_url=SecretStr(database_url), public_url=AnyUrl("https://vigie.example"))
+def settings(database_url: str, *, fallback_seconds: float = 120) -> Settings:
+    return Settings(
+        database_url=SecretStr(database_url),
+        public_url=AnyUrl("https://vigie.example"),
+        alerts=AlertsSettings(fallback_seconds=fallback_seconds),
+    )
 
 
 @contextlib.contextmanager
-def running(database_url: str, *, start: datetime) -> Iterator[Clock]:
+def running(database_url: str, *, start: datetime, fallback_seconds: float = 120) -> Iterator[Clock]:
     """The worker in threads of this process, its clock beginning at `start`."""
     stop, clock = threading.Event(), Clock(start=start)
     thread = threading.Thread(
         target=worker.run,
-        args=(settings(database_url),),
+        args=(settings(database_url, fallback_seconds=fallback_seconds),),
         kwargs={"clock": clock, "stop": stop, "simulated": alarm_budget.simulated},
     )
     thread.start()
@@ -109,7 +113,12 @@ class Mailbox:
 
 def text(message: EmailMessage) -> str:
     """Everything a provider could read."""
-    return f"{message['subject']}\n{message.as_bytes().decode()}\n{message.get_content()}"
+    return "\n".join([message["subject"], message.as_bytes().decode(), *said(message)])
+
+
+def said(message: EmailMessage) -> list[str]:
+    """The e-mail's forms: text, HTML."""
+    return [str(part.get_content()) for part in message.walk() if part.get_content_maintype() == "text"]
 
 
 if __name__ == "__main__":

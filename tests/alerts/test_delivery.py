@@ -5,17 +5,21 @@ from datetime import timedelta
 
 import pytest
 
-from alerts.delivery import notify, sender
-from alerts.messages import Notice
+from alerts.delivery import notify, patience, texts
 from schemas.database import Connection
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
-from tests.alerts.program import Mailbox, eventually, killable, running, text
+from tests.alerts.program import Mailbox, eventually, running, said, text
 
 PATIENT = "PSEUDO-4711"
 DAY = timedelta(days=1)
 WEIGHTS = [80.3, 80.1, 80.2, 80.0, 80.2, 82.9]
-NOTICE = Notice(number=12, severity="alert", link="https://vigie.example/episodes/3", language="fr")
+MESSAGE = texts.alert(
+    texts.Alert(
+        number=12, severity="alert", take="https://vigie.example/t/1.a", show="https://vigie.example/episodes/3"
+    ),
+    language="fr",
+)
 
 
 def decompensate(conn: Connection, patient_id: str = PATIENT) -> None:
@@ -38,9 +42,12 @@ def test_an_episode_arrives_as_a_mail_that_names_no_one(database_url: str, conne
     episode = clinic.count(connection, "SELECT max(episode_id)::int FROM episode")
     assert message["subject"] == f"Vigie : alerte n° {number} (alerte)"
     assert message["X-Entity-Ref-ID"] == f"vigie-{number}"
-    assert message.get_content_type() == "text/plain"
-    assert f"https://vigie.example/episodes/{episode}" in message.get_content()
-    assert "n'est pas un service d'urgence" in message.get_content()
+    assert message.get_content_type() == "multipart/alternative"
+    plain, rich = said(message)
+    for form in (plain, rich):
+        assert f"https://vigie.example/episodes/{episode}" in form
+        assert "https://vigie.example/t/" in form
+        assert "pas un service d" in form
     for secret in (PATIENT, "82.9", "82,9", "2,9", "2.9", "80,", "80.", "Camille", "Martin", "kg", "+33"):
         assert secret not in text(message)
 
@@ -56,30 +63,9 @@ def test_a_mail_server_that_was_away_gets_the_mail_once_it_is_back(database_url:
     assert len(mailbox.messages) == 1
 
 
-@pytest.mark.parametrize("moment", ["before_the_mail", "after_the_mail"])
-def test_a_killed_sender_costs_at_most_a_recognisable_repeat(
-    database_url: str, connection: Connection, moment: str
-) -> None:
-    mailbox = Mailbox()
-    clinic.add_user(connection, notify_url=mailbox.url)
-    with mailbox.open():
-        with killable(database_url, start=NOW) as process:
-            setattr(mailbox, "on_greeting" if moment == "before_the_mail" else "on_message", process.kill)
-            decompensate(connection)
-            process.wait(30)
-        assert delivered(connection) == 0
-        mailbox.on_greeting = mailbox.on_message = lambda: None
-        lease_is_over = NOW + timedelta(seconds=sender.LEASE_SECONDS + 30)
-        with running(database_url, start=lease_is_over):
-            eventually(lambda: delivered(connection))
-    expected = 1 if moment == "before_the_mail" else 2
-    assert len(mailbox.messages) == expected
-    assert len({message["subject"] for message in mailbox.messages}) == 1
-
-
 def test_two_senders_send_nothing_twice(database_url: str, connection: Connection) -> None:
     with Mailbox().open() as mailbox:
-        clinic.add_user(connection, notify_url=mailbox.url)
+        clinic.prefer(connection, clinic.add_user(connection, notify_url=mailbox.url), bundle=False)
         patients = [f"P{number}" for number in range(30)]
         for patient_id in patients:
             decompensate(connection, patient_id)
@@ -104,8 +90,8 @@ def test_a_hung_gateway_delays_no_mail(database_url: str, connection: Connection
 
 
 def test_a_useless_address_is_a_permanent_error_without_the_secret() -> None:
-    with pytest.raises(notify.DeliveryError, match="correct it in the settings") as error:
-        notify.send(NOTICE, url="nosuchservice://token-abc-secret/")
+    with pytest.raises(notify.DeliveryError, match="correct it") as error:
+        notify.send(MESSAGE, url="nosuchservice://token-abc-secret/")
     assert error.value.permanent
     assert "secret" not in str(error.value)
 
@@ -124,7 +110,7 @@ def test_a_useless_address_of_one_user_delays_no_other(database_url: str, connec
 
 def test_a_refused_mail_is_an_error_that_may_pass() -> None:
     with pytest.raises(notify.DeliveryError, match=r"mailto://127\.0\.0\.1") as error:
-        notify.send(NOTICE, url=Mailbox().url)
+        notify.send(MESSAGE, url=Mailbox().url)
     assert not error.value.permanent
 
 
@@ -142,7 +128,7 @@ def test_a_gateway_is_named_without_its_secrets(url: str, expected: str) -> None
 
 
 def test_retries_grow_to_a_quarter_of_an_hour_and_never_end() -> None:
-    spans = [sender.retry_seconds(attempt, permanent=False) for attempt in (1, 2, 3, 4, 20, 10_000)]
+    spans = [patience.retry_seconds(tried) for tried in (0, 10, 40, 160, 3600, 10**7)]
     assert 3 < spans[0] < 7
     assert spans[:4] == sorted(spans[:4])
     assert 600 < spans[4] < 1200

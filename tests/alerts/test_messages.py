@@ -1,17 +1,7 @@
-"""The words: right numbers, two languages, one SMS, no patient."""
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+"""The words on the screen: right numbers, as a clinician says them."""
 
 from alerts import messages
-from alerts.messages import Notice
-from schemas.alert import SEVERITIES, Severity
 
-GSM_7 = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
-)
 CONTEXT = messages.Context(noise_kg=0.5, dry_kg=71.0)
 
 
@@ -35,23 +25,3 @@ def test_what_is_just_over_the_threshold_does_not_read_like_the_threshold() -> N
 
 def test_silence_is_counted_in_days() -> None:
     assert messages.silence(3, threshold_days=3)["fr"] == "aucune pesée reçue depuis 3 jours (seuil 3)"
-
-
-@pytest.mark.parametrize("language", ["fr", "en"])
-@given(number=st.integers(1, 10**9), severity=st.sampled_from(SEVERITIES), host=st.integers(1, 70))
-def test_an_sms_is_one_gsm_7_message_with_its_link(
-    language: messages.Language, number: int, severity: Severity, host: int
-) -> None:
-    link = f"https://{'v' * host}/episodes/123456"
-    notice = Notice(number=number, severity=severity, link=link, language=language)
-    assert set(notice.sms) <= GSM_7
-    assert len(notice.sms) <= messages.SMS_LENGTH
-    assert link in notice.sms
-    assert str(number) in notice.sms
-
-
-def test_the_mail_says_that_it_is_no_emergency_service() -> None:
-    notice = Notice(number=12, severity="alarm", link="https://v.example/episodes/3", language="fr")
-    assert notice.subject == "Vigie : alerte n° 12 (alarme)"
-    assert "n'est pas un service d'urgence" in notice.body
-    assert notice.link in notice.body

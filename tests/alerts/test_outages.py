@@ -13,14 +13,13 @@ from psycopg_pool import ConnectionPool
 from alerts.days import hush
 from alerts.days.hush import Arrivals
 from alerts.days.lookout import Lookout
-from alerts.days.texts import OutageNotice
+from alerts.delivery import gsm7, plain_texts
 from deploy.embedded_postgres import EmbeddedPostgres
 from schemas import database
 from schemas.clock import Clock, ClockSetting
 from schemas.database import Connection
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
-from tests.alerts.test_messages import GSM_7
 from tests.fixtures import stack as stacks
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -150,12 +149,11 @@ def test_a_hole_in_our_own_watch_is_an_outage_unless_weights_were_recorded_in_it
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_an_outage_is_told_in_one_gsm_7_message(kind: Any, language: Any) -> None:
     link = "https://vigie.hopital-de-la-riviere.example/"
-    notice = OutageNotice(
-        number=-7, severity="alert", link=link, language=language, kind=kind, outage=123_456, patients=100_000
-    )
-    assert len(notice.sms) <= 160
-    assert set(notice.sms) <= GSM_7
-    assert link in notice.body
+    facts = {"outage": 123_456, "patients": 100_000}
+    told = plain_texts.message(kind, facts, notice_id=7, url=link.rstrip("/"), language=language)
+    assert len(told.sms) <= 160
+    assert set(told.sms) <= gsm7.ALPHABET
+    assert link in told.sms
 
 
 CLOCK = ClockSetting(rate=86400 / 3, start=datetime(2026, 3, 2, 8, tzinfo=UTC))  # a day takes three seconds

@@ -1,0 +1,189 @@
+"""In which words is somebody told what is no alert? Counts and links; nobody's name or weight."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from alerts.delivery import texts
+from alerts.messages import Language
+
+Kind = Literal[
+    "outage_began",
+    "outage_ended",
+    "channel_test",
+    "channel_code",
+    "channel_disabled",
+    "digest",
+    "canary_late",
+    "canary_back",
+    "program_silent",
+    "program_back",
+    "scales_silent",
+    "reminder",
+]
+NOW_OR_NEVER: frozenset[Kind] = frozenset({"channel_test", "channel_code"})
+"""Somebody waits before the screen, and asks again."""
+
+# subject, sentences, SMS, path of the link ("" none); {…} are the notice's facts.
+WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
+    "outage_began": {
+        "fr": (
+            "Vigie : panne {outage}, les pesées n'arrivent pas",
+            (
+                "Panne {outage} : aucune pesée ne nous parvient ({patients} patients).",
+                "Les alertes d'absence de pesée attendent ; les balances renverront ce qu'elles ont gardé.",
+            ),
+            "Vigie: panne {outage}, les pesées de {patients} patients n'arrivent pas.",
+        ),
+        "en": (
+            "Vigie: outage {outage}, no weights come",
+            (
+                "Outage {outage}: no weight reaches us ({patients} patients).",
+                "Alerts of missing weights wait; the scales will send what they have kept.",
+            ),
+            "Vigie: outage {outage}, weights of {patients} patients do not come.",
+        ),
+    },
+    "outage_ended": {
+        "fr": (
+            "Vigie : fin de la panne {outage}",
+            (
+                "Panne {outage} terminée ({patients} patients) : les pesées arrivent.",
+                "Qui reste silencieux sera signalé.",
+            ),
+            "Vigie: panne {outage} terminée, les pesées arrivent.",
+        ),
+        "en": (
+            "Vigie: outage {outage} is over",
+            (
+                "Outage {outage} is over ({patients} patients): weights arrive.",
+                "Whoever stays silent will be reported.",
+            ),
+            "Vigie: outage {outage} is over, weights arrive.",
+        ),
+    },
+    "channel_test": {
+        "fr": ("Vigie : essai", ("Ceci est un essai : ce canal fonctionne.",), "Vigie: essai, ce canal fonctionne."),
+        "en": ("Vigie: test", ("This is a test: this channel works.",), "Vigie: test, this channel works."),
+    },
+    "channel_code": {
+        "fr": (
+            "Vigie : code {code}",
+            (
+                "Votre code pour ce canal : {code} (valable 15 minutes).",
+                "Vous n'avez rien demandé ? Ignorez ce message.",
+            ),
+            "Vigie: votre code est {code} (15 minutes).",
+        ),
+        "en": (
+            "Vigie: code {code}",
+            ("Your code for this channel: {code} (valid for 15 minutes).", "Not asked for? Ignore this message."),
+            "Vigie: your code is {code} (15 minutes).",
+        ),
+    },
+    "channel_disabled": {
+        "fr": (
+            "Vigie : le canal {channel} n'est plus utilisé",
+            (
+                "Le canal {channel} ({scheme}) a refusé les messages ; Vigie ne l'utilise plus.",
+                "À corriger sur la page du compte :",
+            ),
+            "Vigie: le canal {channel} ({scheme}) refuse les messages et n'est plus utilisé.",
+        ),
+        "en": (
+            "Vigie: channel {channel} is no longer used",
+            (
+                "Channel {channel} ({scheme}) refused messages; Vigie uses it no longer.",
+                "To be corrected on the account page:",
+            ),
+            "Vigie: channel {channel} ({scheme}) refuses messages and is no longer used.",
+        ),
+    },
+    "digest": {
+        "fr": (
+            "Vigie : {open} alertes ouvertes",
+            ("Ouvertes : {open}, dont {alarm} alarmes ; prises par personne : {new} ; depuis hier : {recent}.",),
+            "Vigie: {open} alertes ouvertes, {alarm} alarmes, {new} prises par personne.",
+        ),
+        "en": (
+            "Vigie: {open} open alerts",
+            ("Open alerts: {open}, {alarm} of them alarms; taken by nobody: {new}; since yesterday: {recent}.",),
+            "Vigie: {open} open alerts, {alarm} alarms, {new} taken by nobody.",
+        ),
+    },
+    "canary_late": {
+        "fr": (
+            "Vigie : l'alerte d'essai n'est pas arrivée",
+            ("L'alerte de la patiente d'essai du {day} n'est pas arrivée dans le temps promis. Manque : {missing}.",),
+            "Vigie: l'alerte d'essai du {day} n'est pas arrivée ({missing}).",
+        ),
+        "en": (
+            "Vigie: the test alert did not arrive",
+            ("The alert of the test patient of {day} did not arrive within the promised time. Missing: {missing}.",),
+            "Vigie: the test alert of {day} did not arrive ({missing}).",
+        ),
+    },
+    "canary_back": {
+        "fr": (
+            "Vigie : l'alerte d'essai arrive de nouveau",
+            ("Reçue le {day}.",),
+            "Vigie: l'alerte d'essai arrive de nouveau.",
+        ),
+        "en": ("Vigie: the test alert arrives again", ("Received on {day}.",), "Vigie: the test alert arrives again."),
+    },
+    "program_silent": {
+        "fr": ("Vigie : {program} est muet", ("Le programme {program} : {problem}.",), "Vigie: {program}: {problem}."),
+        "en": ("Vigie: {program} is silent", ("Program {program}: {problem}.",), "Vigie: {program}: {problem}."),
+    },
+    "program_back": {
+        "fr": (
+            "Vigie : {program} répond",
+            ("Le programme {program} répond de nouveau.",),
+            "Vigie: {program} répond de nouveau.",
+        ),
+        "en": ("Vigie: {program} answers", ("Program {program} answers again.",), "Vigie: {program} answers again."),
+    },
+    "scales_silent": {
+        "fr": (
+            "Vigie : {count} balances muettes",
+            ("{count} balances n'ont plus donné signe de vie depuis {days} jours.", "La liste du matériel :"),
+            "Vigie: {count} balances muettes depuis {days} jours.",
+        ),
+        "en": (
+            "Vigie: {count} silent scales",
+            ("{count} scales have not been heard for {days} days.", "The stock of scales:"),
+            "Vigie: {count} scales silent for {days} days.",
+        ),
+    },
+    "reminder": {
+        "fr": (
+            "Rappel",
+            ("Bonjour, pensez à vous peser ce matin. En cas d'urgence appelez le 15.",),
+            "Bonjour, pensez à vous peser ce matin. En cas d'urgence appelez le 15.",
+        ),
+        "en": (
+            "Reminder",
+            ("Good morning, please remember to weigh yourself. In an emergency call 15.",),
+            "Good morning, please remember to weigh yourself. In an emergency call 15.",
+        ),
+    },
+}
+PATHS: dict[Kind, str] = {
+    "outage_began": "/",
+    "outage_ended": "/",
+    "channel_disabled": "/account",
+    "digest": "/",
+    "scales_silent": "/scales",
+}
+
+
+def message(kind: Kind, facts: Mapping[str, Any], *, notice_id: int, url: str, language: Language) -> texts.Message:
+    """One notice; `url` is where the dashboard is."""
+    subject, lines, sms = WORDS[kind][language]
+    link = url + PATHS[kind] if kind in PATHS else ""
+    return texts.plain(
+        reference=f"vigie-notice-{notice_id}",
+        subject=subject.format_map(facts),
+        lines=[line.format_map(facts) for line in lines],
+        url=link,
+        sms=f"{sms.format_map(facts)} {link}".rstrip(),
+    )

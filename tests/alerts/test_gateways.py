@@ -1,0 +1,276 @@
+"""Gateways that hang, refuse, are late, fail for an hour; workers that are killed: nothing is lost."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any, LiteralString
+
+import pytest
+from psycopg_pool import ConnectionPool
+
+from alerts.delivery import sender
+from alerts.delivery.post import Post
+from alerts.delivery.sender import Sender
+from schemas import database
+from schemas.clock import Clock
+from schemas.database import Connection
+from tests.alerts import clinic
+from tests.alerts.clinic import NOW
+from tests.alerts.gateway import SmsGateway
+from tests.alerts.program import Mailbox, eventually, killable, running
+
+PENDING: LiteralString = "SELECT count(*)::int FROM notification WHERE delivered_at IS NULL"
+FAILED: LiteralString = "SELECT count(*)::int FROM notification WHERE failed_at IS NOT NULL"
+ATTEMPTS: LiteralString = "SELECT count(*)::int FROM delivery_attempt"
+LEASED: LiteralString = "SELECT count(*)::int FROM notification WHERE leased_until IS NOT NULL"
+WAITING_FOR_LOCK: LiteralString = """
+SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+AFTER_THE_LEASE = timedelta(seconds=sender.LEASE_SECONDS + 30)
+SECOND = timedelta(seconds=1)
+
+
+class Round:
+    """One worker's sending, at the times that a test says."""
+
+    def __init__(self, pool: ConnectionPool[Connection]) -> None:
+        stop, clock = threading.Event(), Clock(start=NOW)
+        self.sender = Sender(
+            pool=pool, clock=clock, stop=stop, screens_url="https://vigie.example", fallback_seconds=120
+        )
+        self.post = Post(pool=pool, clock=clock, stop=stop, screens_url="https://vigie.example")
+
+    def __call__(self, after: timedelta) -> None:
+        """Send all that is due then, and wait until it is sent."""
+        for sending in (self.sender, self.post):
+            sending.clock = Clock(start=NOW + after)
+            sending.send_due()
+            sending.lanes.rest()
+
+
+@pytest.fixture
+def send(database_url: str) -> Iterator[Round]:
+    with database.open_pool(database_url, service="alerts", max_size=8) as pool:
+        yield Round(pool)
+
+
+def channel_of_sms(conn: Connection, gateway: SmsGateway, *, answer_seconds: int = 15) -> int:
+    return clinic.add_user(conn, notify_url=f"{gateway.url}?rto={answer_seconds}")
+
+
+@pytest.mark.parametrize("mood", ["hangs", "answers_500", "closes_half_way", "refuses"])
+def test_what_a_broken_gateway_cannot_send_goes_by_the_next_channel_in_time_and_delays_nobody(
+    database_url: str, connection: Connection, mood: Any
+) -> None:
+    with Mailbox().open() as mailbox, ExitStack() as stack:
+        broken = SmsGateway(mood=mood if mood != "refuses" else "takes")
+        if mood != "refuses":
+            stack.enter_context(broken.open())
+        nurse = channel_of_sms(connection, broken, answer_seconds=6)
+        clinic.prefer(connection, nurse, bundle=False)
+        clinic.add_channel(connection, nurse, mailbox.url.replace("garde@", "claire@"))
+        colleague = clinic.add_user(connection, notify_url=mailbox.url, language="en")
+        clinic.prefer(connection, colleague, bundle=False)
+        with running(database_url, start=NOW, fallback_seconds=4), running(database_url, start=NOW, fallback_seconds=4):
+            numbers = clinic.raise_alerts(connection, nurse, count=20)
+            theirs = clinic.raise_alerts(connection, colleague, count=20)
+            eventually(lambda: len([m for m in mailbox.messages if "garde" in m["to"]]) == 20)
+            if mood == "hangs":
+                assert clinic.count(connection, LEASED) > 0, "the colleague's mails did not wait for these"
+            eventually(lambda: clinic.count(connection, PENDING) == 0)
+    assert clinic.count(connection, FAILED) == 0
+    assert broken.taken == []
+    for recipient, expected in (("claire", numbers), ("garde", theirs)):
+        subjects = [message["subject"] for message in mailbox.messages if recipient in message["to"]]
+        assert sorted(int(subject.split()[4 if "alerte" in subject else 3]) for subject in subjects) == expected
+
+
+def test_one_gateway_takes_no_more_than_its_own_lanes(database_url: str, connection: Connection) -> None:
+    with SmsGateway(mood="hangs").open() as hung, Mailbox().open() as mailbox:
+        for number in range(40):
+            clinic.raise_alerts(connection, clinic.add_user(connection, notify_url=f"{hung.url}?rto=5&u={number}"))
+        with running(database_url, start=NOW):
+            eventually(lambda: len(hung.asked) == 4)
+            clinic.raise_alerts(connection, clinic.add_user(connection, notify_url=mailbox.url))
+            eventually(lambda: mailbox.messages)
+            assert len(hung.asked) == 4
+
+
+def test_an_answer_that_comes_too_late_costs_one_repeat_that_says_so(send: Round, connection: Connection) -> None:
+    with SmsGateway(mood="is_late", late_seconds=3).open() as gateway:
+        (number,) = clinic.raise_alerts(connection, channel_of_sms(connection, gateway, answer_seconds=1))
+        send(0 * SECOND)
+        assert clinic.count(connection, PENDING) == 1, "the gateway took it and did not say so in time"
+        gateway.mood = "takes"
+        send(10 * SECOND)
+    assert clinic.count(connection, PENDING) == 0
+    first, again = gateway.taken
+    assert f"alerte {number} (alerte)" in first
+    assert f"alerte {number} (alerte, répétition)" in again
+
+
+def test_an_hour_of_500_is_told_to_escalation_after_two_minutes_and_loses_nothing(
+    send: Round, connection: Connection
+) -> None:
+    with SmsGateway(mood="answers_500").open() as gateway:
+        nurse = channel_of_sms(connection, gateway)
+        clinic.raise_alerts(connection, nurse)
+        for seconds in range(0, 3600, 20):
+            if seconds == 100:
+                assert clinic.count(connection, FAILED) == 0
+            if seconds == 160:
+                assert clinic.count(connection, FAILED) == 1
+            if seconds == 1800:
+                clinic.raise_alerts(connection, nurse, at=NOW + 1800 * SECOND)
+            send(seconds * SECOND)
+        assert clinic.count(connection, PENDING) == 2
+        assert 10 < clinic.count(connection, ATTEMPTS) < 40, "patient, but not idle"
+        gateway.mood = "takes"
+        send(timedelta(hours=1, minutes=20))
+        send(timedelta(hours=1, minutes=40))
+    assert clinic.count(connection, PENDING) == 0
+    assert all("répétition" in text for text in gateway.taken)
+    assert clinic.count(connection, "SELECT count(*)::int FROM channel_state WHERE disabled_at IS NOT NULL") == 0
+
+
+def test_a_channel_that_refuses_for_good_is_disabled_and_told_by_another_one_and_to_operations(
+    send: Round, connection: Connection
+) -> None:
+    with SmsGateway(mood="answers_401").open() as gateway, Mailbox().open() as mailbox, SmsGateway().open() as ops:
+        nurse = channel_of_sms(connection, gateway)
+        clinic.add_channel(connection, nurse, mailbox.url)
+        connection.execute("INSERT INTO contact (duty, url, language) VALUES ('operations', %s, 'en')", (ops.url,))
+        for number in range(3):
+            clinic.raise_alerts(connection, nurse, severity="alarm", at=NOW + number * 60 * SECOND)
+            for seconds in (0, 5, 10):
+                send(number * 60 * SECOND + seconds * SECOND)
+        clinic.raise_alerts(connection, nurse, severity="alarm", at=NOW + 300 * SECOND)
+        send(300 * SECOND)
+    assert len(gateway.asked) == 3, "the fourth alert is not even tried there"
+    subjects = [message["subject"] for message in mailbox.messages]
+    assert len([subject for subject in subjects if "alerte n°" in subject]) == 4
+    assert len([subject for subject in subjects if "n'est plus utilisé" in subject]) == 1
+    assert [text for text in ops.taken if "no longer used" in text]
+
+
+def test_a_useless_address_is_disabled_at_once(send: Round, connection: Connection) -> None:
+    nurse = clinic.add_user(connection, notify_url="nosuchservice://token-abc-secret/")
+    clinic.raise_alerts(connection, nurse)
+    send(0 * SECOND)
+    send(6 * SECOND)
+    assert clinic.count(connection, FAILED) == 1
+    assert connection.execute("SELECT problem FROM channel_state").fetchall() == [
+        ("the address nosuchservice://… is not usable: correct it",)
+    ]
+
+
+def test_the_first_alert_goes_now_the_rest_in_one_message_and_an_alarm_at_once(
+    send: Round, connection: Connection
+) -> None:
+    with SmsGateway().open() as gateway:
+        nurse = channel_of_sms(connection, gateway)
+        first = clinic.raise_alerts(connection, nurse)
+        send(0 * SECOND)
+        rest = clinic.raise_alerts(connection, nurse, count=3, at=NOW + SECOND)
+        send(5 * SECOND)
+        send(110 * SECOND)
+        assert len(gateway.taken) == 1
+        send(121 * SECOND)
+        assert len(gateway.taken) == 2
+        later = clinic.raise_alerts(connection, nurse, at=NOW + 125 * SECOND)
+        alarm = clinic.raise_alerts(connection, nurse, severity="alarm", at=NOW + 126 * SECOND)
+        send(126 * SECOND)
+    assert f"alerte {first[0]} " in gateway.taken[0]
+    assert f"3 alertes: {', '.join(map(str, rest))} https" in gateway.taken[1]
+    assert f"2 alertes, dont 1 alarme: {alarm[0]}, {later[0]} https" in gateway.taken[2]
+
+
+def test_a_channel_sleeps_in_its_quiet_hours_for_all_but_an_alarm(send: Round, connection: Connection) -> None:
+    with SmsGateway().open() as gateway, Mailbox().open() as mailbox:
+        nurse = clinic.add_user(connection, notify_url=None)
+        clinic.add_channel(connection, nurse, gateway.url, position=1, quiet=("08:30", "10:00"))  # NOW is 9:00 in Paris
+        clinic.raise_alerts(connection, nurse)
+        send(0 * SECOND)
+        assert (gateway.taken, clinic.count(connection, FAILED)) == ([], 0)
+        clinic.raise_alerts(connection, nurse, severity="alarm")
+        send(SECOND)
+        assert len(gateway.taken) == 1
+        send(timedelta(minutes=59))
+        assert len(gateway.taken) == 1
+        send(timedelta(minutes=61))
+        assert len(gateway.taken) == 2
+        clinic.add_channel(connection, nurse, mailbox.url, position=2)
+        clinic.raise_alerts(connection, nurse, at=NOW + timedelta(hours=24))
+        send(timedelta(hours=24))
+        assert (len(gateway.taken), len(mailbox.messages)) == (2, 1), "the other channel is awake"
+
+
+def test_whoever_has_no_channel_has_failed_at_once_and_is_told_when_given_one(
+    send: Round, connection: Connection
+) -> None:
+    nurse = clinic.add_user(connection, notify_url=None)
+    clinic.raise_alerts(connection, nurse)
+    send(0 * SECOND)
+    assert clinic.count(connection, FAILED) == 1
+    with SmsGateway().open() as gateway:
+        clinic.add_channel(connection, nurse, gateway.url)
+        send(timedelta(minutes=16))
+        assert len(gateway.taken) == 1
+
+
+@pytest.mark.parametrize("moment", ["before_the_claim", "after_the_claim", "after_the_send"])
+@pytest.mark.parametrize("by", ["mail", "sms"])
+def test_a_killed_worker_loses_nothing_and_its_repeat_is_recognisable(
+    database_url: str, connection: Connection, moment: str, by: str
+) -> None:
+    with Mailbox().open() as mailbox, SmsGateway().open() as gateway:
+        nurse = clinic.add_user(connection, notify_url=mailbox.url if by == "mail" else gateway.url)
+        with killable(database_url, start=NOW) as process:
+            eventually(lambda: clinic.count(connection, "SELECT count(*)::int FROM heartbeat"))
+            _kill_at(moment, process, mailbox, gateway)
+            if moment == "before_the_claim":
+                connection.execute("LOCK TABLE channel_state IN ACCESS EXCLUSIVE MODE")
+                with database.connect(database_url, autocommit=True) as other:
+                    (number,) = clinic.raise_alerts(other, nurse)
+                    eventually(lambda: other.execute(WAITING_FOR_LOCK).fetchone() != (0,))
+                process.kill()
+            else:
+                (number,) = clinic.raise_alerts(connection, nurse)
+            process.wait(30)
+        connection.rollback()
+        mailbox.on_greeting = mailbox.on_message = gateway.on_asked = gateway.on_taken = lambda: None
+        gateway.mood = "takes"
+        with running(database_url, start=NOW + AFTER_THE_LEASE):
+            eventually(lambda: clinic.count(connection, PENDING) == 0)
+    told = [str(message["subject"]) for message in mailbox.messages] + gateway.taken
+    assert len(told) == (2 if moment == "after_the_send" else 1)
+    assert all(str(number) in text for text in told)
+    assert ("répétition" in told[-1]) is (moment != "before_the_claim")
+    assert "répétition" not in told[0] or moment == "after_the_claim"
+
+
+def _kill_at(moment: str, process: "subprocess.Popen[bytes]", mailbox: Mailbox, gateway: SmsGateway) -> None:
+    if moment == "after_the_claim":
+        mailbox.on_greeting = process.kill
+        gateway.mood = "answers_500"
+        gateway.on_asked = process.kill
+    elif moment == "after_the_send":
+        mailbox.on_message = gateway.on_taken = process.kill
+
+
+def test_three_workers_send_nothing_twice(database_url: str, connection: Connection) -> None:
+    with Mailbox().open() as mailbox, SmsGateway().open() as gateway, ExitStack() as workers:
+        people = [clinic.add_user(connection, notify_url=url) for url in (mailbox.url, gateway.url)]
+        for person in people:
+            clinic.prefer(connection, person, bundle=False)
+        for _ in range(3):
+            workers.enter_context(killable(database_url, start=NOW))
+        for person in people:
+            clinic.raise_alerts(connection, person, count=100)
+        eventually(lambda: clinic.count(connection, PENDING) == 0, seconds=40)
+        time.sleep(1.5)  # another poll of each
+    assert len({message["subject"] for message in mailbox.messages}) == len(mailbox.messages) == 100
+    assert len(set(gateway.taken)) == len(gateway.taken) == 100
