@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -11,9 +10,9 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
-from clinician_api import doors, health, live
+from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.account import one_tap
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
@@ -22,16 +21,16 @@ from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import episodes, patient_list, patients, reading_review
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
-from clinician_api.worklist import time_machine, worklist
+from clinician_api.worklist import acts, time_machine, worklist
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings
 
-STATIC = Path(__file__).parent / "static"
 ROUTERS = (
     health.router,
     sign_in.router,
     worklist.router,
+    acts.router,
     time_machine.router,
     patient_list.router,
     unknown_scales.router,
@@ -67,7 +66,7 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
     app.state.settings, app.state.clock = settings, clock
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.router.routes.append(Route("/static/{name}", compressed.answer))
     _answer_errors(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=doors.FORM_BYTES)
     app.middleware("http")(doors.guard)

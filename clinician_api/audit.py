@@ -11,6 +11,7 @@ Action = Literal[
     "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
     "programme.read", "report.read", "detection.read", "trial.ask", "trial.read", "trial.sign",
+    "patient.review", "patient.unreview",
 ]  # fmt: skip
 
 WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"

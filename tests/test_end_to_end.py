@@ -158,6 +158,7 @@ def test_a_nurse_sees_why_takes_the_episode_and_closes_it(told: Told, page: Page
     expect(row).to_contain_text(who.given_name)
     expect(row.locator(".why")).to_contain_text(re.compile(r"\+[5-8],\d+\s?kg au-dessus du poids sec"))
     row.locator("a.who").click()
+    page.get_by_role("link", name="La page entière de ce patient").click()
     expect(page.locator("#weights svg").first).to_be_visible()
     page.locator('#episodes form[action$="/take"] button').first.click()
     expect(page.locator("#episodes")).to_contain_text("Claire Roux")

@@ -124,10 +124,10 @@ def close(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:
     """It is over, and this is how it ended."""
     patient_id = _patient_of(conn, episode_id)
-    note = _typed(note)
+    note = typed(note)
     coded = next((known for known in get_args(Outcome) if known == outcome), None)
     if coded is None or len(note) > LONGEST_NOTE:
-        problem = page.words.text(NO_OUTCOME) if coded is None else _too_long(page, note)
+        problem = page.words.text(NO_OUTCOME) if coded is None else too_long(page, note)
         draft = Draft(episode_id=episode_id, problem=problem, note=note, outcome=outcome)
         return patients.answer(conn, page, patient_id, draft=draft, status=422)
     act = Act(
@@ -150,8 +150,8 @@ def follow_up(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:
     """I come back to it on that day; then it is shown and told again."""
     act = Act(
-        request_id=request_id, episode_id=episode_id, action="follow_up", outcome=None, note=_typed(note),
-        author=user.user_id, at=now, until=_morning_of(day, now=now, longest=LONGEST_FOLLOW_UP),
+        request_id=request_id, episode_id=episode_id, action="follow_up", outcome=None, note=typed(note),
+        author=user.user_id, at=now, until=morning_of(day, now=now, longest=LONGEST_FOLLOW_UP),
     )  # fmt: skip
     return _put_off(conn, page, act, day=day, longest=LONGEST_FOLLOW_UP)
 
@@ -169,8 +169,8 @@ def snooze(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:
     """Nobody is told again until that day, for a reason; unless it becomes worse."""
     act = Act(
-        request_id=request_id, episode_id=episode_id, action="snooze", outcome=None, note=_typed(note),
-        author=user.user_id, at=now, until=_morning_of(day, now=now, longest=LONGEST_SNOOZE),
+        request_id=request_id, episode_id=episode_id, action="snooze", outcome=None, note=typed(note),
+        author=user.user_id, at=now, until=morning_of(day, now=now, longest=LONGEST_SNOOZE),
     )  # fmt: skip
     return _put_off(conn, page, act, day=day, longest=LONGEST_SNOOZE)
 
@@ -181,7 +181,7 @@ def _put_off(conn: Connection, page: Page, act: Act, *, day: str, longest: timed
     if act.until is None:
         problem = page.words.text(BAD_DAY) % {"last": page.words.day(act.at + longest)}
     elif len(act.note) > LONGEST_NOTE:
-        problem = _too_long(page, act.note)
+        problem = too_long(page, act.note)
     elif act.action == "snooze" and not act.note.strip():
         problem = page.words.text(NO_REASON)
     if problem is None:
@@ -190,7 +190,7 @@ def _put_off(conn: Connection, page: Page, act: Act, *, day: str, longest: timed
     return patients.answer(conn, page, patient_id, draft=draft, status=422)
 
 
-def _morning_of(day: str, *, now: datetime, longest: timedelta) -> datetime | None:
+def morning_of(day: str, *, now: datetime, longest: timedelta) -> datetime | None:
     """The clinic's morning of a day after today and within `longest`, or None."""
     try:
         chosen = date.fromisoformat(day)
@@ -203,11 +203,13 @@ def _morning_of(day: str, *, now: datetime, longest: timedelta) -> datetime | No
     return datetime.combine(chosen, MORNING, tzinfo=zone)
 
 
-def _typed(note: str) -> str:
+def typed(note: str) -> str:
+    """A note as its author sees it."""
     return note.replace("\r\n", "\n").replace("\0", "")  # browsers send \r\n and count \n
 
 
-def _too_long(page: Page, note: str) -> str:
+def too_long(page: Page, note: str) -> str:
+    """That it is, in a sentence."""
     return page.words.text(NOTE_TOO_LONG) % {"length": page.words.number(len(note), digits=0).rstrip(",.")}
 
 
@@ -218,12 +220,23 @@ LEFT JOIN app_user AS u ON u.user_id = a.author WHERE e.episode_id = %(episode_i
 """
 
 
+def closed_meanwhile(conn: Connection, page: Page, episode_id: int) -> str:
+    """Who closed it and when, in a sentence."""
+    row = conn.execute(CLOSED_BY, {"episode_id": episode_id}).fetchone()
+    assert row
+    _, who, at = row
+    assert isinstance(at, datetime)
+    return page.words.text(CLOSED_MEANWHILE) % {"who": who or "–", "when": page.words.moment(at)}
+
+
+def is_of(conn: Connection, episode_id: int, patient_id: str) -> bool:
+    """Whether the episode is this patient's."""
+    row = conn.execute(PATIENT_OF, {"episode_id": episode_id}).fetchone()
+    return row is not None and row[0] == patient_id
+
+
 def _too_late(conn: Connection, page: Page, act: Act) -> Response:
     """Say who closed it and when; what was typed stays on the page."""
-    row = conn.execute(CLOSED_BY, {"episode_id": act.episode_id}).fetchone()
-    assert row
-    patient_id, who, at = row
-    assert isinstance(at, datetime)
-    problem = page.words.text(CLOSED_MEANWHILE) % {"who": who or "–", "when": page.words.moment(at)}
+    problem, patient_id = closed_meanwhile(conn, page, act.episode_id), _patient_of(conn, act.episode_id)
     draft = Draft(episode_id=act.episode_id, problem=problem, act=act.action, note=act.note, outcome=act.outcome or "")
-    return patients.answer(conn, page, str(patient_id), draft=draft, status=409)
+    return patients.answer(conn, page, patient_id, draft=draft, status=409)

@@ -13,7 +13,7 @@ from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.enrol import enrolment
 from clinician_api.language import CLINIC_ZONE, message
-from clinician_api.patient import patient_list, patient_record
+from clinician_api.patient import patient_record, patient_search
 from schemas.database import Connection
 from schemas.patient import LentScale
 
@@ -98,7 +98,7 @@ def _form(conn: Connection, page: Page, scale: LentScale, *, q: str, draft: Draf
     found = strangers(conn, now=page.now, only=scale)
     if not found:
         raise HTTPException(404)
-    patients = patient_list.find(conn, q, most=MOST_PATIENTS + 1)
+    patients = patient_search.find(conn, q, most=MOST_PATIENTS + 1)
     return page.answer(
         "claim.html",
         status=422 if draft else 200,

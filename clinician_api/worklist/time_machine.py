@@ -1,7 +1,7 @@
 """What stood on the worklist then? The list as it was at a past moment, from what had been recorded by that moment."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, LiteralString
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,11 @@ from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE, message
 from clinician_api.patient import chart
+from clinician_api.worklist import sparkline
 from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
 
 router = APIRouter()
-SHOWN = timedelta(days=30)
 MOST = 500
 NO_MOMENT = message("Give a day and an hour that have passed.")
 _POINTS = TypeAdapter(list[chart.Point])
@@ -66,8 +66,9 @@ class RowThen:
     def last(self) -> chart.Point | None:
         return self.days[-1] if self.days else None
 
-    def sparkline(self, at: datetime) -> chart.Sparkline:
-        return chart.sparkline(self.days, start=at - SHOWN, end=at, dry_kg=self.dry_kg)
+    def sparkline(self, at: datetime) -> sparkline.Sparkline:
+        days = [(point.measured_at.timestamp(), point.weight_kg) for point in self.days]
+        return sparkline.draw(days, end=at.timestamp(), dry_kg=self.dry_kg)
 
 
 # Every table is asked for its rows up to that moment, by the time at which they were recorded, not the body's time.

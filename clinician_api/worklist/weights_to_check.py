@@ -22,28 +22,31 @@ class Waiting:
     reason: str
 
 
-# Starts from the partial index on doubted readings; a week's bound lets a hypertable look at one chunk or two.
-# OFFSET 0: how each of the few stands, never the standing of all.
+# The newest doubts first, by their partial index, so many that a page is full; a week's bound lets a hypertable look at
+# one chunk or two. OFFSET 0: how each of the few stands, never the standing of all.
 WAITING: LiteralString = """
-WITH waiting AS (
+WITH newest AS MATERIALIZED (
+    SELECT patient_id, reading_id, measured_at, weight_kg, quarantine_reason FROM reading
+    WHERE quarantine_reason IS NOT NULL AND measured_at > %(now)s - interval '7 days' AND measured_at <= %(now)s
+      AND received_at > %(now)s - interval '48 hours' AND patient_id IS NOT NULL
+    ORDER BY measured_at DESC LIMIT %(enough)s
+), waiting AS (
     SELECT r.patient_id, count(*) AS weights, max(r.measured_at) AS last_at,
            (array_agg(r.weight_kg ORDER BY r.measured_at DESC))[1]::float8 AS last_kg,
            (array_agg(r.quarantine_reason ORDER BY r.measured_at DESC))[1] AS reason
-    FROM reading AS r, LATERAL (
+    FROM newest AS r, LATERAL (
         SELECT state FROM standing_reading AS s
         WHERE s.patient_id = r.patient_id AND s.measured_at = r.measured_at AND s.reading_id = r.reading_id OFFSET 0
     ) AS standing
-    WHERE r.quarantine_reason IS NOT NULL AND r.measured_at > %(now)s - interval '7 days' AND r.measured_at <= %(now)s
-      AND r.received_at > %(now)s - interval '48 hours' AND standing.state = 'quarantined'
+    WHERE standing.state = 'quarantined'
     GROUP BY r.patient_id
 )
 SELECT waiting.*, i.family_name, i.given_name FROM waiting
-JOIN patient USING (patient_id) LEFT JOIN patient_identity AS i USING (patient_id)
-ORDER BY last_at DESC LIMIT 50
+LEFT JOIN patient_identity AS i USING (patient_id) ORDER BY last_at DESC LIMIT %(most)s
 """
 
 
-def waiting(conn: Connection, *, now: datetime) -> list[Waiting]:
-    """The newest first, fifty patients at most."""
+def waiting(conn: Connection, *, now: datetime, most: int) -> list[Waiting]:
+    """The newest first."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        return cursor.execute(WAITING, {"now": now}).fetchall()
+        return cursor.execute(WAITING, {"now": now, "most": most, "enough": 5 * most}).fetchall()

@@ -1,194 +1,170 @@
-"""Whom first? Patients with open episodes, the worst and longest waiting at the top; each patient once."""
+"""What stands on the screen at 8 o'clock? Sections by reason, clinical ones first, each as long as a page can be."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Literal, LiteralString
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
-from psycopg.rows import class_row
-from pydantic import BaseModel, TypeAdapter
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from clinician_api import audit, vocabulary
-from clinician_api.dependencies import LIVE_HEADER, Now, SignedIn, ThePage, Transaction
-from clinician_api.patient import chart
-from clinician_api.worklist import outages, weights_to_check
-from schemas.alert import SEVERITIES, Cause, Severity
+from clinician_api.access.sessions import User
+from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
+from clinician_api.language import CLINIC_ZONE, message
+from clinician_api.programme import working_time
+from clinician_api.worklist import drawer, entries, filters, outages, proof, reviews, weights_to_check
+from clinician_api.worklist.entries import Count, Entry, Wanted
+from schemas.alert import SEVERITIES, Cause
 from schemas.database import Connection
 
 router = APIRouter()
-SHOWN = timedelta(days=30)
-WEEK = timedelta(days=7)
-_POINTS = TypeAdapter(list[chart.Point])
-
-
-class OpenEpisode(BaseModel):
-    """An open episode as a row shows it."""
-
-    episode_id: int
-    cause: Cause
-    severity: Severity
-    state: Literal["new", "taken", "follow_up"]
-    opened_at: datetime
-    owner: str | None
-    taken_at: datetime | None
-    next_at: datetime | None
-    snoozed_until: datetime | None
-    sentence: dict[str, str]
-
-    @property
-    def urgency(self) -> tuple[object, ...]:
-        """Smaller is first: clinical causes, then severity, then who still waits, then how long."""
-        clinical = self.cause in vocabulary.CLINICAL
-        return not clinical, -SEVERITIES.index(self.severity), self.rests, self.opened_at
-
-    @property
-    def rests(self) -> bool:
-        """Whether somebody has acted on it, so that it waits for nobody now."""
-        return self.state != "new" or self.snoozed_until is not None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A patient with at least one open episode; weights in kg."""
-
-    patient_id: str
-    open: list[OpenEpisode]
-    family_name: str | None
-    given_name: str | None
-    birth_date: date | None
-    sex: str | None
-    last_at: datetime | None
-    last_kg: float | None
-    dry_kg: float | None
-    days: list[chart.Point] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        read = [OpenEpisode.model_validate(episode) for episode in self.open]
-        object.__setattr__(self, "open", sorted(read, key=lambda episode: episode.urgency))
-        object.__setattr__(self, "days", _POINTS.validate_python(self.days))
-
-    @property
-    def worst(self) -> OpenEpisode:
-        return self.open[0]
-
-    @property
-    def change_7d(self) -> float | None:
-        """The last weight against the last one at least a week older, which may be nine days older at most."""
-        if not self.days:
-            return None
-        last = self.days[-1]
-        before = [p for p in self.days if WEEK - timedelta(hours=6) <= last.measured_at - p.measured_at]
-        if not before or last.measured_at - before[-1].measured_at > WEEK + timedelta(days=2):
-            return None
-        return last.weight_kg - before[-1].weight_kg
-
-    def sparkline(self, now: datetime) -> chart.Sparkline:
-        return chart.sparkline(self.days, start=now - SHOWN, end=now, dry_kg=self.dry_kg)
-
-
-# Starts from the partial index on open episodes, then looks each shown patient up: patients not shown cost nothing.
-ROWS: LiteralString = """
-WITH open AS (
-    SELECT patient_id, jsonb_agg(jsonb_build_object(
-        'episode_id', episode_id, 'cause', cause, 'severity', severity, 'state', state, 'opened_at', opened_at,
-        'owner', u.display_name, 'taken_at', taken_at, 'next_at', next_at, 'snoozed_until', snoozed_until,
-        'sentence', evidence -> 'sentence')) AS open
-    FROM episode LEFT JOIN app_user AS u ON u.user_id = owner
-    WHERE closed_at IS NULL GROUP BY patient_id
-)
-SELECT open.patient_id, open.open, i.family_name, i.given_name, i.birth_date, i.sex,
-       l.measured_at AS last_at, l.weight_kg::float8 AS last_kg, dry.weight_kg::float8 AS dry_kg,
-       coalesce(days.points, '[]') AS days
-FROM open
-LEFT JOIN patient AS p USING (patient_id)
-LEFT JOIN patient_identity AS i USING (patient_id)
-LEFT JOIN latest_reading AS l USING (patient_id)
-LEFT JOIN LATERAL (
-    SELECT weight_kg FROM dry_weight AS d WHERE d.patient_id = open.patient_id AND valid_from <= %(now)s
-    ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1
-) AS dry ON true
-LEFT JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_object('measured_at', measured_at, 'weight_kg', weight_kg)
-                     ORDER BY measured_at) AS points
-    FROM (
-        SELECT DISTINCT ON (date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')))
-               measured_at, weight_kg
-        FROM standing_reading AS r
-        WHERE r.patient_id = open.patient_id AND quarantine_reason IS NULL
-          AND measured_at > %(now)s - interval '30 days' AND measured_at <= %(now)s
-        ORDER BY date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')), measured_at
-    ) AS first_of_day
-) AS days ON true
-"""
-
-
-def rows(conn: Connection, *, now: datetime) -> list[Row]:
-    """The patients to act on, most urgent first."""
-    with conn.cursor(row_factory=class_row(Row)) as cursor:
-        found = cursor.execute(ROWS, {"now": now}).fetchall()
-    return sorted(found, key=lambda row: row.worst.urgency)
+IN_A_SECTION = 20
+ON_ITS_OWN = 100
+"""So many when one section is all that is asked for."""
+TAG, ANY_TAG = message("Tag"), message("any")
+TEAM, ANY_TEAM = message("Team"), message("every team")
+PROMISE = timedelta(hours=3)
+LONG_AGO = timedelta(days=21)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The patients whose worst episode has one cause."""
+    """The patients whose worst episode has one cause: those shown, whether there are more, how many are open at all."""
 
     cause: Cause
-    rows: list[Row]
+    entries: list[Entry]
+    more: bool
+    count: Count
 
     @property
     def clinical(self) -> bool:
         return self.cause in vocabulary.CLINICAL
 
-
-def sections(found: list[Row]) -> list[Section]:
-    """One for each cause present; the section with the most urgent patient first."""
-    causes = dict.fromkeys(row.worst.cause for row in found)
-    return [Section(cause=cause, rows=[row for row in found if row.worst.cause == cause]) for cause in causes]
+    @property
+    def urgency(self) -> tuple[object, ...]:
+        """Smaller is first: clinical causes, then who is at the top."""
+        first = self.entries[0]
+        return not self.clinical, first.back_in_band_at is not None, -SEVERITIES.index(first.severity), first.opened_at
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
-    """How we know that the list is whole: how many are watched, and when a weight last arrived."""
+class Asked:
+    """What an address says: one section only, from which row on; whose drawer is open; which form was just sent."""
 
-    patients: int
-    received_at: datetime | None
-    unknown_scales: int
-
-
-# A week's bound lets a hypertable look at one chunk.
-PROOF: LiteralString = """
-SELECT (SELECT count(*) FROM patient) AS patients,
-       (SELECT received_at FROM reading WHERE measured_at > %(now)s - interval '7 days'
-        ORDER BY recorded_at DESC LIMIT 1) AS received_at,
-       (SELECT count(*) FROM device_sighting AS s WHERE last_seen_at > %(now)s - interval '30 days' AND NOT EXISTS
-         (SELECT FROM device_loan AS l WHERE l.site = s.site AND l.device_id = s.device_id AND returned_at IS NULL)
-       ) AS unknown_scales
-"""
+    section: Cause | None = None
+    start: int = 0
+    open: str = ""
+    done: UUID | None = None
+    problem: str = ""
+    kept: dict[str, str] = field(default_factory=dict)
 
 
-def proof(conn: Connection, *, now: datetime) -> Proof:
-    with conn.cursor(row_factory=class_row(Proof)) as cursor:
-        found = cursor.execute(PROOF, {"now": now}).fetchone()
-    assert found
-    return found
+def today(now: datetime) -> datetime:
+    """When the clinic's day began."""
+    return now.astimezone(ZoneInfo(CLINIC_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def waited(entry: Entry, now: datetime) -> timedelta | None:
+    """The working time that an untaken alert has waited; None if it is taken, or waits longer than anybody counts."""
+    if entry.rests or now - entry.opened_at > LONG_AGO:
+        return None
+    return working_time.between(entry.opened_at, now)
 
 
 @router.get("/")
-def show(request: Request, conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response:
+def show(  # noqa: PLR0913, PLR0917 what an address may say
+    request: Request, conn: Transaction, user: SignedIn, now: Now, page: ThePage,
+    section: Cause | None = None,
+    start: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    open: Annotated[str, Query(max_length=64)] = "",  # noqa: A002 the name in the address
+    done: UUID | None = None,
+) -> Response:  # fmt: skip
     """The worklist; for a refresh by the screen itself, only its inside."""
     live = LIVE_HEADER in request.headers
     if not live:
         audit.write(conn, "worklist.read", of="", by=user.user_id, at=now)
-    found = rows(conn, now=now)
+    return answer(conn, page, user, Asked(section=section, start=start, open=open, done=done), live=live)
+
+
+def answer(
+    conn: Connection, page: Page, user: User, asked: Asked, *, live: bool = False, status: int = 200
+) -> Response:
+    """The page as asked for, as this user filters it."""
+    chosen = filters.kept(conn, user.user_id)
+    wanted = _wanted(page, user, chosen, asked)
+    counts = entries.counts(conn)
+    sections = _sections(entries.entries(conn, wanted), counts, most=wanted.most - 1)
+    opened = drawer.of(conn, asked.open, now=page.now) if asked.open and not live else None
     return page.answer(
         "worklist_inside.html" if live else "worklist.html",
-        sections=sections(found),
-        patients=len(found),
-        waiting=sum(not episode.rests for row in found for episode in row.open),
-        taken=sum(episode.rests for row in found for episode in row.open),
-        proof=proof(conn, now=now),
-        checks=weights_to_check.waiting(conn, now=now),
+        status=404 if asked.open and opened is None and not live else status,
+        sections=sections,
+        asked=asked,
+        filter=chosen,
+        chosen=chosen.model_dump(),
+        filter_choices=_choices(conn, page),
+        waiting=sum(count.waiting for count in counts.values()),
+        taken=sum(count.open - count.waiting for count in counts.values()),
+        informative=[e.patient_id for s in sections for e in s.entries if e.is_informative],
+        drawer=opened,
+        done=reviews.of_request(conn, asked.done) if asked.done and not live else None,
+        reviewed=reviews.today(conn, since=wanted.today, most=IN_A_SECTION),
+        proof=proof.proof(conn, now=page.now),
+        checks=weights_to_check.waiting(conn, now=page.now, most=IN_A_SECTION) if asked.section is None else [],
         outages=outages.lasting(conn),
+        waited=waited,
+        promise=PROMISE,
+        request_id=uuid4,
     )
+
+
+def _choices(conn: Connection, page: Page) -> list[tuple[str, str, list[filters.Choice]]]:
+    """The fields of the filter, in the reader's language; tags only where there are any."""
+    text = page.words.text
+    fields = [
+        (name, text(label), [(value, text(said)) for value, said in choices])
+        for name, (label, choices) in filters.CHOICES.items()
+    ]
+    if tags := filters.tags(conn):
+        fields.append(("tag", text(TAG), [("", text(ANY_TAG)), *((tag, tag) for tag in tags)]))
+    if teams := filters.teams(conn):
+        fields.append(("team", text(TEAM), [("0", text(ANY_TEAM)), *teams]))
+    return fields
+
+
+def following(conn: Connection, page: Page, user: User, patient_id: str) -> str | None:
+    """Who stands after this patient on the list as it is now; None after the last."""
+    wanted = _wanted(page, user, filters.kept(conn, user.user_id), Asked())
+    sections = _sections(entries.entries(conn, wanted), {}, most=IN_A_SECTION)
+    order = [entry.patient_id for section in sections for entry in section.entries]
+    rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
+    return rest[0] if rest else None
+
+
+def _wanted(page: Page, user: User, chosen: filters.Filter, asked: Asked) -> Wanted:
+    wanted = Wanted(
+        filter=chosen, me=user.user_id, language=page.words.language, now=page.now, today=today(page.now),
+        most=IN_A_SECTION + 1,
+    )  # fmt: skip
+    if asked.section is None:
+        return wanted
+    return Wanted(**{**vars(wanted), "causes": (asked.section,), "most": ON_ITS_OWN + 1, "offset": asked.start})
+
+
+def _sections(found: list[Entry], counts: dict[Cause, Count], *, most: int) -> list[Section]:
+    """One for each cause present; the section with the most urgent patient first."""
+    by_cause: dict[Cause, list[Entry]] = {}
+    for entry in found:
+        by_cause.setdefault(entry.cause, []).append(entry)
+    sections = [
+        Section(
+            cause=cause,
+            entries=those[:most],
+            more=len(those) > most,
+            count=counts.get(cause) or Count(cause=cause, open=len(those), waiting=0),
+        )
+        for cause, those in by_cause.items()
+    ]
+    return sorted(sections, key=lambda section: section.urgency)

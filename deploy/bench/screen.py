@@ -11,7 +11,7 @@ import httpx2
 from clinician_api.dependencies import LIVE_HEADER
 
 QUIET_SECONDS = 5.0
-PATIENT = re.compile(r'/patients/([^"#?]+)')
+PATIENT = re.compile(r'data-patient="([^"]+)"')
 
 
 class SignInFailedError(Exception):

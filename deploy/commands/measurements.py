@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,6 +37,21 @@ def wakes(seconds: Annotated[float, typer.Option(min=1, max=600)] = 10.0) -> Non
     from deploy.bench import wakes as measurement
 
     _print(lambda: measurement.run(seconds=seconds))
+
+
+@app.command()
+def api(
+    patients: Annotated[list[int] | None, typer.Option(min=10, max=1_000_000, help="give it several times")] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="for each page and number of readers")] = 8.0,
+    home: Annotated[Path | None, typer.Option(help="keep the databases here, and use them again")] = None,
+) -> None:
+    """Worklist, patient page and search: p99 with 1 and 8 readers, weight, first paint, plans; 800 patients by default.
+
+    100,000 patients take about 12 GB on disk and some minutes to seed.
+    """
+    from deploy.bench import pages as measurement
+
+    _print(lambda: measurement.run(patients=tuple(patients or [800]), seconds=seconds, home=home))
 
 
 def _print(measure: Callable[[], dict[str, object]]) -> None:

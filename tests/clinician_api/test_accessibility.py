@@ -12,7 +12,8 @@ from tests.clinician_api import trying
 from tests.clinician_api.conftest import CLOCK, Screen, Site
 
 PAGES = (
-    "/", "/patients", "/patients?q=zzz", "/patients/p-0003", "/patients/p-0007?range=all", "/patients/p-0002",
+    "/", "/?open=p-0007", "/?open=nobody", "/?section=decompensation", "/patients", "/patients?q=zzz",
+    "/patients/p-0003", "/patients/p-0007?range=all", "/patients/p-0002",
     "/unknown-scales", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol", "/enrol/import", "/scales",
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/detection", "/detection/trials/1", "/detection/trials/2", "/patients/p-0003/try",
@@ -61,7 +62,13 @@ def test_every_page_that_can_be_opened_is_looked_at() -> None:
     """A page nobody thought of here would be looked at by nobody."""
     app = create_app(Settings.model_validate({"database_url": "postgresql://127.0.0.1/x"}), clock=CLOCK)
     seen = [re.sub(r"\?.*", "", path) for path in (*PAGES, "/sign-in")]
-    others = {"/healthz", "/live", "/static", "/episodes/{episode_id}", "/patients/{patient_id}/readings/{reading_id}"}
+    others = {
+        "/healthz",
+        "/live",
+        "/static/{name}",
+        "/episodes/{episode_id}",
+        "/patients/{patient_id}/readings/{reading_id}",
+    }
     for route in app.routes:
         path = getattr(route, "path", "")
         if "GET" in (getattr(route, "methods", None) or ()) and path not in others:

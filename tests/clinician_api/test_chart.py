@@ -60,7 +60,6 @@ def test_a_new_dry_weight_is_a_step() -> None:
 def test_nothing_at_all_can_be_drawn() -> None:
     drawn = chart.draw(scene())
     assert (drawn.dots, drawn.lines, drawn.gaps, drawn.dry) == ([], [], [], "")
-    assert chart.sparkline([], start=END - timedelta(days=30), end=END, dry_kg=None).last is None
 
 
 @pytest.mark.parametrize("days", [7, 30, 90, 365, 5000])

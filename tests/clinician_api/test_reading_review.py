@@ -232,11 +232,11 @@ def test_a_decision_that_cannot_be_changes_nothing(
 def test_the_worklist_asks_only_for_what_still_waits(connection: Connection, doubtful: Site) -> None:
     now = CLOCK.now()
     seed.weigh(connection, "p-0001", at=now - timedelta(days=3), kg=50, reason="implausible_jump", seq=2)
-    found = weights_to_check.waiting(connection, now=now)
+    found = weights_to_check.waiting(connection, now=now, most=20)
     assert [(one.patient_id, one.weights, one.last_kg, one.reason) for one in found] == [
         ("p-0002", 1, 60, "implausible_jump")
     ]
-    assert weights_to_check.waiting(connection, now=now + timedelta(days=2)) == []
+    assert weights_to_check.waiting(connection, now=now + timedelta(days=2), most=20) == []
 
 
 def test_the_pages_fit_a_phone(connection: Connection, browser: Browser, doubtful: Site) -> None:

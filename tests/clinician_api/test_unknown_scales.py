@@ -57,7 +57,7 @@ def test_a_nurse_claims_a_scale_by_keyboard_and_lands_on_the_patient(
     expect(page.locator(".stranger")).to_contain_text("75,1 kg")
     expect(page.locator(".stranger")).to_contain_text("3 pesées conservées")
     page.get_by_role("link", name="À qui est la balance stranger ?").press("Enter")
-    page.get_by_label("Nom ou pseudonyme").fill("thomas od")
+    page.get_by_label("Nom, pseudonyme ou INS").fill("thomas od")
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio")).to_have_count(1)
     page.get_by_role("radio", name=re.compile("THOMAS Odette", re.IGNORECASE)).press("Space")

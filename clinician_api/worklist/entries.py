@@ -1,0 +1,214 @@
+"""Whom first? Patients with open episodes, each once, in the order of what they risk now; read in that order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, LiteralString
+
+from psycopg.rows import class_row
+
+from clinician_api import vocabulary
+from clinician_api.worklist import recent_weights, sparkline
+from clinician_api.worklist.filters import Filter
+from clinician_api.worklist.sparkline import Day
+from schemas.alert import Cause, Severity
+from schemas.database import Connection
+
+CLEARLY_KG = 0.5
+"""A weight that changed by less since the alert is called the same."""
+Since = Literal["worse", "same", "better"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """A patient and the worst of their open episodes; weights in kg."""
+
+    patient_id: str
+    episode_id: int
+    cause: Cause
+    severity: Severity
+    state: str
+    opened_at: datetime
+    back_in_band_at: datetime | None
+    owner: str | None
+    taken_at: datetime | None
+    next_at: datetime | None
+    snoozed_until: datetime | None
+    newest: str | None
+    sentence: str | None
+    raised_kg: float | None
+    others: list[Cause]
+    reviewed_at: datetime | None
+    reviewer: str | None
+    family_name: str | None
+    given_name: str | None
+    birth_date: date | None
+    sex: str | None
+    tags: list[str]
+    last_at: datetime | None
+    last_kg: float | None
+    dry_kg: float | None
+    arrivals: int | None
+    days_arrivals: int | None
+    days: list[Day] = field(default_factory=list)
+
+    @property
+    def rests(self) -> bool:
+        """Whether somebody has acted on it, so that it waits for nobody now."""
+        return self.state != "new" or self.snoozed_until is not None
+
+    @property
+    def is_informative(self) -> bool:
+        """Nobody need call: it may be acknowledged with others."""
+        return self.severity == "watch" or self.back_in_band_at is not None
+
+    @property
+    def since(self) -> Since | None:
+        """Whether the weight has gone on the way it was alerted for."""
+        if self.last_kg is None or self.raised_kg is None or self.cause not in vocabulary.CLINICAL:
+            return None
+        way = self.last_kg - self.raised_kg if self.cause == "decompensation" else self.raised_kg - self.last_kg
+        return "worse" if way >= CLEARLY_KG else "better" if way <= -CLEARLY_KG else "same"
+
+    def changes(self) -> dict[int, float | None]:
+        """Over 1, 3 and 7 days."""
+        return {over: sparkline.change(self.days, over=over) for over in (1, 3, 7)}
+
+    def line(self, now: datetime) -> sparkline.Sparkline:
+        return sparkline.draw(self.days, end=now.timestamp(), dry_kg=self.dry_kg)
+
+    def days_without(self, now: datetime) -> int | None:
+        """Whole days since the last weight; None if there never was one."""
+        return None if self.last_at is None else max(0, (now - self.last_at) // timedelta(days=1))
+
+
+# Each cause's part of the partial index is walked in its order until the section is full. An episode is passed over if
+# the same patient has a worse one, and if somebody has looked at it today and it needs nobody.
+WORST: LiteralString = """
+SELECT e.*, review.at AS reviewed_at, review.reviewer
+FROM unnest(%(causes)s::text[]) AS section (cause) CROSS JOIN LATERAL (
+    SELECT e.episode_id, e.patient_id, e.cause, e.severity, e.state, e.opened_at, e.back_in_band_at, e.taken_at,
+           e.next_at, e.snoozed_until, e.owner AS owner_id, e.last_raised_at, said.review_id
+    FROM episode AS e
+    LEFT JOIN LATERAL (
+        SELECT r.review_id, r.at >= %(today)s AND r.at >= e.last_raised_at AND NOT is_undo AS holds
+        FROM patient_review AS r WHERE r.patient_id = e.patient_id ORDER BY review_id DESC LIMIT 1
+    ) AS said ON true
+    WHERE e.closed_at IS NULL AND e.cause = section.cause
+      AND (%(severities)s::text[] IS NULL OR e.severity = ANY (%(severities)s))
+      AND (%(owner)s = '' OR %(owner)s = 'nobody' AND e.owner IS NULL OR %(owner)s = 'me' AND e.owner = %(me)s)
+      AND (%(tag)s = '' OR EXISTS (
+          SELECT FROM patient_tag AS t WHERE t.patient_id = e.patient_id AND t.tag = %(tag)s))
+      AND (%(team)s = 0 OR (
+          SELECT team_id FROM patient_team AS t WHERE t.patient_id = e.patient_id
+          ORDER BY patient_team_id DESC LIMIT 1) = %(team)s)
+      AND (%(weighed)s = '' OR (%(weighed)s = 'today') = EXISTS (
+          SELECT FROM latest_reading AS l WHERE l.patient_id = e.patient_id
+            AND l.measured_at >= CASE WHEN %(weighed)s = 'today' THEN %(today)s ELSE %(now)s - interval '48 hours' END))
+      AND NOT EXISTS (
+          SELECT FROM episode AS o WHERE o.patient_id = e.patient_id AND o.closed_at IS NULL
+            AND (o.cause NOT IN ('decompensation', 'weight_loss'), o.back_in_band_at IS NOT NULL,
+                 severity_rank(o.severity), (o.state <> 'new' OR o.snoozed_until IS NOT NULL),
+                 o.opened_at, o.episode_id)
+              < (e.cause NOT IN ('decompensation', 'weight_loss'), e.back_in_band_at IS NOT NULL,
+                 severity_rank(e.severity), (e.state <> 'new' OR e.snoozed_until IS NOT NULL),
+                 e.opened_at, e.episode_id))
+      AND (%(reviewed)s OR said.holds IS NOT TRUE
+           OR e.state = 'new' AND e.snoozed_until IS NULL AND e.severity <> 'watch' AND e.back_in_band_at IS NULL)
+    ORDER BY (e.back_in_band_at IS NOT NULL), severity_rank(e.severity),
+             (e.state <> 'new' OR e.snoozed_until IS NOT NULL), e.opened_at, e.episode_id
+    LIMIT %(most)s OFFSET %(offset)s
+) AS e
+LEFT JOIN LATERAL (
+    SELECT r.at, u.display_name AS reviewer FROM patient_review AS r JOIN app_user AS u ON u.user_id = r.author
+    WHERE r.review_id = e.review_id AND NOT is_undo
+) AS review ON true
+"""
+DETAILS: LiteralString = """
+SELECT e.patient_id, e.episode_id, e.cause, e.severity, e.state, e.opened_at, e.back_in_band_at,
+       u.display_name AS owner, e.taken_at, e.next_at, e.snoozed_until,
+       evidence.evidence -> 'sentence' ->> %(language)s AS sentence,
+       (evidence.evidence ->> 'weight_kg')::float8 AS raised_kg,
+       (SELECT kind FROM episode_event AS v WHERE v.episode_id = e.episode_id ORDER BY event_id DESC LIMIT 1) AS newest,
+       ARRAY(SELECT cause FROM episode AS o WHERE o.patient_id = e.patient_id AND closed_at IS NULL
+             AND o.episode_id <> e.episode_id ORDER BY cause) AS others,
+       e.reviewed_at, e.reviewer, i.family_name, i.given_name, i.birth_date, i.sex,
+       ARRAY(SELECT tag FROM patient_tag AS t WHERE t.patient_id = e.patient_id ORDER BY tag) AS tags,
+       l.measured_at AS last_at, l.weight_kg::float8 AS last_kg, dry.weight_kg::float8 AS dry_kg,
+       l.arrivals, known.arrivals AS days_arrivals, coalesce(known.days, '[]') AS days
+FROM worst AS e
+JOIN episode AS evidence USING (episode_id)
+LEFT JOIN app_user AS u ON u.user_id = e.owner_id
+LEFT JOIN patient_identity AS i ON i.patient_id = e.patient_id
+LEFT JOIN latest_reading AS l ON l.patient_id = e.patient_id
+LEFT JOIN recent_weights AS known ON known.patient_id = e.patient_id
+LEFT JOIN LATERAL (
+    SELECT weight_kg FROM dry_weight AS d WHERE d.patient_id = e.patient_id AND valid_from <= %(now)s
+    ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1
+) AS dry ON true
+ORDER BY array_position(%(causes)s::text[], e.cause), e.back_in_band_at IS NOT NULL, severity_rank(e.severity),
+         (e.state <> 'new' OR e.snoozed_until IS NOT NULL), e.opened_at, e.episode_id
+"""
+ENTRIES: LiteralString = "WITH worst AS MATERIALIZED (" + WORST + ")" + DETAILS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which part of the list: `most` patients of each cause from `offset` on, as `me` filters it."""
+
+    filter: Filter
+    me: int
+    language: str
+    now: datetime
+    today: datetime
+    """When the clinic's day began: what was looked at since counts as looked at."""
+    causes: tuple[Cause, ...] = tuple(vocabulary.CAUSES)
+    most: int
+    offset: int = 0
+    reviewed: bool = False
+    """Whether those who were looked at and need nobody are wanted too."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        chosen = {"severities": self.filter.severities, **self.filter.model_dump(exclude={"severity"})}
+        return {**vars(self), **chosen, "causes": list(self.causes)}
+
+
+def entries(conn: Connection, wanted: Wanted) -> list[Entry]:
+    """Section after section, each in the order of risk."""
+    with conn.cursor(row_factory=class_row(Entry)) as cursor:
+        found = cursor.execute(ENTRIES, wanted.values).fetchall()
+    return with_days(conn, found, now=wanted.now)
+
+
+def with_days(conn: Connection, found: Iterable[Entry], *, now: datetime) -> list[Entry]:
+    """The same entries, with the weights that have arrived since they were kept."""
+    known = list(found)
+    stale = [
+        entry.patient_id for entry in known if entry.arrivals is not None and entry.arrivals != entry.days_arrivals
+    ]
+    if not stale:
+        return known
+    fresh = recent_weights.read(conn, stale, now=now)
+    return [replace(entry, days=fresh.get(entry.patient_id, entry.days)) for entry in known]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many episodes of a cause are open, and how many of them nobody has taken."""
+
+    cause: Cause
+    open: int
+    waiting: int
+
+
+COUNTS: LiteralString = """
+SELECT cause, count(*) AS open, count(*) FILTER (WHERE state = 'new' AND snoozed_until IS NULL) AS waiting
+FROM episode WHERE closed_at IS NULL GROUP BY cause
+"""
+
+
+def counts(conn: Connection) -> dict[Cause, Count]:
+    """Of everybody, whatever is shown; from an index."""
+    with conn.cursor(row_factory=class_row(Count)) as cursor:
+        return {one.cause: one for one in cursor.execute(COUNTS)}

@@ -1,0 +1,36 @@
+"""How do we know that the list is whole? How many are watched, when a weight last arrived, who sends unknown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from psycopg.rows import class_row
+
+from schemas.database import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """`received_at`: of the newest weight of the last seven days."""
+
+    patients: int
+    received_at: datetime | None
+    unknown_scales: int
+
+
+# A week's bound lets a hypertable look at one chunk; the counts are kept by triggers (0078).
+PROOF: LiteralString = """
+SELECT (SELECT patients FROM watched_patients) AS patients,
+       (SELECT received_at FROM reading WHERE measured_at > %(now)s - interval '7 days'
+        ORDER BY recorded_at DESC LIMIT 1) AS received_at,
+       (SELECT count(*) FROM stranger_scale JOIN device_sighting USING (site, device_id)
+        WHERE last_seen_at > %(now)s - interval '30 days') AS unknown_scales
+"""
+
+
+def proof(conn: Connection, *, now: datetime) -> Proof:
+    """For the head of the page."""
+    with conn.cursor(row_factory=class_row(Proof)) as cursor:
+        found = cursor.execute(PROOF, {"now": now}).fetchone()
+    assert found
+    return found
