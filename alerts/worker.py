@@ -14,6 +14,7 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from alerts import choice_store, outage_store, pause_store, policy, store
+from alerts.days import notices
 from alerts.days.keeper import Keeper
 from alerts.days.lookout import Lookout
 from alerts.delivery.post import Post
@@ -214,12 +215,14 @@ class Worker:
             self.stop.wait(DAYS_SECONDS)
 
     def look_out(self) -> None:
-        """Look out for outages of ours, and tell the team of them."""
+        """Look out for outages of ours; tell the team of them, and of what else is no alert."""
         lookout = Lookout(pool=self.pool, clock=self.clock)
         sending = Post(pool=self.pool, clock=self.clock, stop=self.stop, screens_url=self.screens_url)
         try:
             while not self.stop.is_set():
                 lookout.look()
+                with self.pool.connection() as conn:
+                    notices.write(conn, now=self.clock.now())
                 sending.send_due()
                 self.interrupted.pop("look_out", None)
                 self.stop.wait(POLL_SECONDS)

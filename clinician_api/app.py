@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
-from clinician_api.account import one_tap
+from clinician_api.account import account, one_tap
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import signing, trials
 from clinician_api.enrol import departure, joining, patient_import
@@ -41,6 +41,7 @@ ROUTERS = (
     departure.router,
     reading_review.router,
     episodes.router,
+    account.router,
     one_tap.router,
     live.router,
     programme.router,

@@ -10,7 +10,7 @@ Action = Literal[
     "episode.follow_up", "episode.snooze", "episode.close",
     "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
-    "programme.read", "report.read", "detection.read", "trial.ask", "trial.read", "trial.sign",
+    "programme.read", "report.read", "channel.change", "detection.read", "trial.ask", "trial.read", "trial.sign",
     "patient.review", "patient.unreview",
 ]  # fmt: skip
 

@@ -31,5 +31,4 @@ def _spelled(letter: str) -> str:
         return letter
     if letter in SPELLED:
         return SPELLED[letter]
-    plain = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
-    return plain or "?"
+    return "".join(part for part in unicodedata.normalize("NFKD", letter) if part in ALPHABET) or "?"

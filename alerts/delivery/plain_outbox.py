@@ -13,12 +13,18 @@ from schemas.database import Connection
 
 STALE = timedelta(days=7)
 
-# A person's next channel at each attempt; one that is to be tested or verified is taken as it is.
+# A person's next channel at each attempt; one that is to be tested or verified is taken as it is. A patient who has
+# weighed meanwhile is reminded no more.
 DUE: LiteralString = """
 SELECT notice_id, address.url FROM plain_notice AS notice CROSS JOIN LATERAL (
     SELECT url FROM channel WHERE channel.channel_id = notice.channel_id AND removed_at IS NULL
     UNION ALL
     SELECT url FROM contact WHERE contact.duty = notice.duty
+    UNION ALL
+    SELECT url FROM patient_reminder AS agreed JOIN patient USING (patient_id)
+    WHERE agreed.patient_id = notice.patient_id AND NOT EXISTS (
+        SELECT FROM latest_reading AS latest WHERE latest.patient_id = agreed.patient_id
+          AND (latest.measured_at AT TIME ZONE time_zone)::date >= notice.about::date)
     UNION ALL
     (SELECT url FROM usable_channel AS mine WHERE notice.channel_id IS NULL AND mine.user_id = notice.user_id
      ORDER BY position, channel_id LIMIT 1 OFFSET notice.attempts %% greatest(1, (
@@ -36,8 +42,10 @@ WITH due AS (
     UPDATE plain_notice SET due_at = %(until)s, attempts = attempts + 1
     FROM due WHERE plain_notice.notice_id = due.notice_id RETURNING plain_notice.*
 )
-SELECT notice_id, kind, attempts, facts, leased.created_at, coalesce(app_user.language, contact.language) AS language
+SELECT notice_id, kind, attempts, facts, leased.created_at, leased.channel_id,
+       coalesce(app_user.language, contact.language, agreed.language) AS language
 FROM leased LEFT JOIN contact USING (duty) LEFT JOIN channel USING (channel_id)
+LEFT JOIN patient_reminder AS agreed USING (patient_id)
 LEFT JOIN app_user ON app_user.user_id = coalesce(leased.user_id, channel.user_id)
 """
 DELIVERED: LiteralString = "UPDATE plain_notice SET delivered_at = %(now)s WHERE notice_id = %(notice_id)s"
@@ -57,6 +65,7 @@ class Leased:
     attempts: int
     facts: dict[str, Any]
     created_at: datetime
+    channel_id: int | None
     language: Language
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts.delivery import notify, patience, plain_outbox, plain_texts
+from alerts.delivery import channels, notify, patience, plain_outbox, plain_texts
 from alerts.delivery.lanes import Lanes
 from alerts.delivery.notify import DeliveryError
 from alerts.delivery.plain_outbox import Leased
@@ -70,6 +70,8 @@ class Post:
         with self.pool.connection() as conn:
             if error is None:
                 plain_outbox.delivered(conn, leased, now=now)
+                if leased.channel_id:
+                    channels.worked(conn, leased.channel_id, now=now)
             elif leased.kind in plain_texts.NOW_OR_NEVER:
                 plain_outbox.give_up(conn, leased, now=now)
             else:

@@ -1,0 +1,64 @@
+"""What is told by the hour, without being an alert? A test that was asked for, the daily count, reminders, mute scales.
+
+A mute scale is the technician's; the nurse is told, as the arrêté asks, by the alert of no transmission. Each row is
+written once, whoever looks how often.
+"""
+
+from datetime import datetime
+from typing import LiteralString
+
+from schemas.database import Connection
+
+REQUESTS: LiteralString = """
+INSERT INTO plain_notice (kind, about, channel_id, created_at, due_at, facts)
+SELECT CASE WHEN code IS NULL THEN 'channel_test' ELSE 'channel_code' END, request_id::text, channel_id,
+       %(now)s, %(now)s, jsonb_build_object('code', code)
+FROM channel_request AS asked WHERE at > now() - interval '15 minutes' AND NOT EXISTS (
+    SELECT FROM plain_notice AS told WHERE told.channel_id = asked.channel_id AND about = request_id::text)
+ON CONFLICT DO NOTHING
+"""
+# At its hour in Paris, at most two hours late: nobody reads the morning's count in the evening.
+DIGESTS: LiteralString = """
+INSERT INTO plain_notice (kind, about, user_id, created_at, due_at, facts)
+SELECT 'digest', here::date::text, user_id, %(now)s, %(now)s, (
+    SELECT jsonb_build_object(
+        'open', count(*), 'alarm', count(*) FILTER (WHERE severity = 'alarm'),
+        'new', count(*) FILTER (WHERE state = 'new'),
+        'recent', count(*) FILTER (WHERE opened_at > %(now)s - interval '1 day'))
+    FROM episode WHERE closed_at IS NULL)
+FROM delivery_preference, (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock
+WHERE here::time >= digest_at AND here::time - digest_at < interval '2 hours'
+  AND user_id IN (SELECT user_id FROM usable_channel)
+ON CONFLICT DO NOTHING
+"""
+REMINDERS: LiteralString = """
+INSERT INTO plain_notice (kind, about, patient_id, created_at, due_at)
+SELECT 'reminder', (%(now)s AT TIME ZONE time_zone)::date::text, patient_id, %(now)s, %(now)s
+FROM patient_reminder JOIN patient USING (patient_id)
+WHERE (%(now)s AT TIME ZONE time_zone)::time >= at
+  AND (%(now)s AT TIME ZONE time_zone)::time - at < interval '2 hours'
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
+  AND NOT EXISTS (SELECT FROM patient_day AS today WHERE today.patient_id = patient.patient_id
+                    AND day = (%(now)s AT TIME ZONE time_zone)::date AND state IN ('weighed', 'waiting', 'paused'))
+ON CONFLICT DO NOTHING
+"""
+# Each scale once: on the morning after its third mute day.
+MUTE_SCALES: LiteralString = """
+INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
+SELECT 'scales_silent', here::date::text, duty, %(now)s, %(now)s, jsonb_build_object('count', mute.count, 'days', 3)
+FROM contact, (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock, LATERAL (
+    SELECT count(*) FROM patient_day AS third
+    WHERE third.day = here::date - 1 AND third.state = 'scale_silent'
+      AND 2 = (SELECT count(*) FROM patient_day AS before WHERE before.patient_id = third.patient_id
+                 AND before.day IN (third.day - 1, third.day - 2) AND before.state = 'scale_silent')
+      AND NOT EXISTS (SELECT FROM patient_day AS before WHERE before.patient_id = third.patient_id
+                        AND before.day = third.day - 3 AND before.state = 'scale_silent')) AS mute
+WHERE duty = 'technical' AND here::time >= '09:00' AND mute.count > 0
+ON CONFLICT DO NOTHING
+"""
+
+
+def write(conn: Connection, *, now: datetime) -> None:
+    """Write what its hour has come for."""
+    for statement in (REQUESTS, DIGESTS, REMINDERS, MUTE_SCALES):
+        conn.execute(statement, {"now": now})
