@@ -7,7 +7,6 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import args_row
-from pydantic_core import to_json
 
 from ingest.message import Scale
 from schemas.database import Connection
@@ -47,7 +46,6 @@ class Borrowers:
         return None
 
 
-def ask(conn: Connection, scales: Iterable[Scale]) -> Cursor[Loan]:
-    """Ask who had these scales, now and before; the answer is for `Borrowers`."""
-    asked = [{"site": scale.site, "device_id": scale.device_id} for scale in set(scales)]
-    return conn.cursor(row_factory=args_row(Loan)).execute(LOANS, {"scales": to_json(asked).decode()})
+def ask(conn: Connection, scales: str) -> Cursor[Loan]:
+    """Ask who had these scales (JSON), now and before; the answer is for `Borrowers`."""
+    return conn.cursor(row_factory=args_row(Loan)).execute(LOANS, {"scales": scales})

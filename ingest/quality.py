@@ -73,19 +73,25 @@ class Earlier:
         return earlier
 
     def add(self, weighed: Weighed) -> None:
-        insort(self._doubted if weighed.doubted else self._accepted, weighed, key=plausibility.order)
+        weights = self._doubted if weighed.doubted else self._accepted
+        if not weights or plausibility.order(weights[-1]) <= plausibility.order(weighed):  # as nearly always
+            weights.append(weighed)
+        else:
+            insort(weights, weighed, key=plausibility.order)
 
     def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
         """Why this weight should wait, or None; what is judged is known to the next judgement."""
-        doubt = plausibility.doubt(weight_kg, measured_at, before=self._last_before(measured_at))
+        last = _until(self._accepted, measured_at, count=1)
+        doubted = _until(self._doubted, measured_at, count=plausibility.REMEMBERED)
+        doubt = plausibility.doubt_in_order(weight_kg, measured_at, last=last[0] if last else None, doubted=doubted)
         if doubt != "implausible_weight":  # no person's: it neither confirms nor contradicts anyone
             self.add(Weighed(measured_at=measured_at, weight_kg=weight_kg, doubted=doubt is not None))
         return doubt
 
-    def _last_before(self, measured_at: datetime) -> list[Weighed]:
-        """All that `plausibility.doubt` looks at: the last accepted weight and the latest doubted ones."""
-        last = []
-        for weights, count in ((self._accepted, 1), (self._doubted, plausibility.REMEMBERED)):
-            place = bisect_right(weights, (measured_at, math.inf), key=plausibility.order)
-            last += weights[max(0, place - count) : place]
-        return last
+
+def _until(weights: list[Weighed], measured_at: datetime, *, count: int) -> list[Weighed]:
+    """The latest `count` of these, none measured later."""
+    if not weights or weights[-1].measured_at <= measured_at:
+        return weights[-count:]
+    place = bisect_right(weights, (measured_at, math.inf), key=plausibility.order)
+    return weights[max(0, place - count) : place]

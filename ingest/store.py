@@ -84,8 +84,36 @@ class Outcome:
     refused: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What a batch asks and tells of its scales, as JSON; made beforehand, so that no transaction waits for it."""
+
+    seen: str
+    not_alive: list[str]
+    keys: str
+    scales: str
+
+
+def ask(arrivals: Sequence[Arrival], sightings: Iterable[Sighting]) -> Asked:
+    """Write down what `store` will ask of these."""
+    seen = _seen(sightings, arrivals)
+    keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
+    return Asked(
+        seen=to_json([_row_of(scale, known) for scale, known in seen.items()]).decode(),
+        not_alive=["/".join(scale) for scale, known in seen.items() if not known.alive],
+        keys=to_json([{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]).decode(),
+        scales=to_json([scale._asdict() for scale in seen]).decode(),
+    )
+
+
 def store(
-    conn: Connection, arrivals: Sequence[Arrival], sightings: Iterable[Sighting], *, now: datetime, rate: float
+    conn: Connection,
+    arrivals: Sequence[Arrival],
+    sightings: Iterable[Sighting],
+    *,
+    now: datetime,
+    rate: float,
+    asked: Asked | None = None,
 ) -> Outcome:
     """Store a batch; does not commit. A seq known before gets its word again, whatever it says now.
 
@@ -93,17 +121,17 @@ def store(
     other, and a loan that begins meanwhile (0011_late_owners.sql) wait. Within `conn.pipeline()` what is asked before
     the first answer is read is one way to the server and back.
     """
-    _sight(conn, sightings, arrivals)
-    keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
-    asked, loans_asked = _ask_words(conn, keys), loans.ask(conn, (a.scale for a in arrivals if a.scale))
-    known, borrowers = _words(asked), Borrowers(loans_asked)
+    asked = asked or ask(arrivals, sightings)
+    conn.execute(SIGHT, {"seen": asked.seen, "not_alive": asked.not_alive})
+    words_asked, loans_asked = _ask_words(conn, asked), loans.ask(conn, asked.scales)
+    known, borrowers = _words(words_asked), Borrowers(loans_asked)
     unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
     new = [*_first_of_each(arrivals, known), *echoes.weighings(conn, unnumbered)]
     rows = _judge(conn, new, borrowers, rate=rate)
     added = reading_rows.insert(conn, rows, now=now)
     numbered = sum(row.seq is not None for row in rows)
     retractions.apply(conn, arrivals, now=now)
-    words = known | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, keys))
+    words = known | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, asked))
     refused = _reject(conn, arrivals, words, now=now)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
     return Outcome(answers=answers, stored=added.stored, quarantined=added.quarantined, refused=refused)
@@ -116,9 +144,8 @@ def _key(arrival: Arrival) -> Key | None:
     return (arrival.scale, seq)
 
 
-def _ask_words(conn: Connection, keys: Sequence[Key]) -> Cursor[_Given]:
-    asked = [{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]
-    return conn.cursor(row_factory=args_row(_Given)).execute(WORDS, {"keys": to_json(asked).decode()})
+def _ask_words(conn: Connection, asked: Asked) -> Cursor[_Given]:
+    return conn.cursor(row_factory=args_row(_Given)).execute(WORDS, {"keys": asked.keys})
 
 
 def _words(asked: Cursor[_Given]) -> dict[Key | None, _Given]:
@@ -275,8 +302,8 @@ class _Seen:
         self.firmware = condition.firmware or self.firmware
 
 
-def _sight(conn: Connection, sightings: Iterable[Sighting], arrivals: Iterable[Arrival]) -> None:
-    """One row per scale, in the order of the key."""
+def _seen(sightings: Iterable[Sighting], arrivals: Iterable[Arrival]) -> dict[Scale, _Seen]:
+    """What a batch tells of each scale."""
     seen: dict[Scale, _Seen] = {}
     for sighting in sightings:
         known = seen.setdefault(sighting.scale, _Seen(at=sighting.at, alive=False))
@@ -288,10 +315,7 @@ def _sight(conn: Connection, sightings: Iterable[Sighting], arrivals: Iterable[A
             )
             condition = arrival.said.condition if isinstance(arrival.said, Claim) else NOTHING_SAID
             known.learn(arrival.received_at, condition, alive=not arrival.retained)
-    if seen:
-        not_alive = ["/".join(scale) for scale, known in seen.items() if not known.alive]
-        rows = to_json([_row_of(scale, known) for scale, known in seen.items()]).decode()
-        conn.execute(SIGHT, {"seen": rows, "not_alive": not_alive})
+    return seen
 
 
 def _row_of(scale: Scale, seen: _Seen) -> dict[str, object]:

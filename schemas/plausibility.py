@@ -1,9 +1,8 @@
 """Could this weight be this person's? Asked at the door (ingest) and over a history (back-test), answered the same."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 MIN_KG = 2.0
 MAX_KG = 400.0
@@ -31,8 +30,7 @@ CONFIRMABLE: tuple[Doubt, ...] = tuple(doubt for doubt in get_args(Doubt) if dou
 """Doubts that later weights can turn."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weighed:
+class Weighed(NamedTuple):
     """A weight in kg and the time of the body it belongs to; `doubted` if it waits in quarantine."""
 
     measured_at: datetime
@@ -105,7 +103,7 @@ def _reason(weight_kg: float, measured_at: datetime, last: Weighed, doubted: Seq
 
 def _is_others(weight_kg: float, last: Weighed, doubted: Sequence[Weighed], *, reach_kg: float) -> bool:
     """Whether it is like a weight that this person's own came after, and refuted."""
-    if abs(weight_kg - last.weight_kg) <= HOUSEHOLD_KG:
+    if not doubted or abs(weight_kg - last.weight_kg) <= HOUSEHOLD_KG:
         return False
     return any(
         one.measured_at < last.measured_at

@@ -1,9 +1,9 @@
 """What do many scales send? Readings at a rate, or as fast as the broker takes them, over one bare connection.
 
-    python -m deploy.bench.flood PORT READINGS DEVICES RATE    (RATE 0: as fast as it goes)
+    python -m deploy.bench.flood PORT READINGS DEVICES RATE [native|openscale]    (RATE 0: as fast as it goes)
 
-Prints one JSON object: seconds, and at a rate the milliseconds from sending a reading to its receipt, p50 and p99.
-A receipt follows the commit, so these bound publish-to-commit from above.
+Prints one JSON object: seconds, and at a rate the milliseconds from sending a reading to its receipt, p50 and p99. At a
+rate each reading says when it was sent, for who measures to the commit.
 """
 
 import json
@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from deploy.bench import packets
+from schemas.clock import real_now
 
 WINDOW = 500
 FIRST = datetime(2026, 1, 1, 6, tzinfo=UTC)
@@ -25,9 +26,11 @@ PATIENCE_SECONDS = 60
 class Flood:
     """One connection for all scales; counts what the broker has taken, and notes when receipts come."""
 
-    def __init__(self, port: int, *, devices: int, listen: bool) -> None:
+    def __init__(self, port: int, *, devices: int, listen: bool, dialect: str) -> None:
         self.receipted: dict[int, float] = {}
         self._devices = devices
+        self._listen = listen
+        self._dialect = dialect
         self._taken = 0
         self._changed = threading.Condition()
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -50,7 +53,10 @@ class Flood:
             self._changed.wait_for(lambda: self._taken >= count)
 
     def _reading(self, seq: int) -> bytes:
-        return packets.publish(*reading(seq, self._devices), mid=seq % 65535 + 1)
+        topic, payload = openscale(seq, self._devices) if self._dialect == "openscale" else reading(seq, self._devices)
+        if self._listen:
+            payload = payload[:-1] + f', "sent_at": "{real_now().isoformat()}"}}'.encode()
+        return packets.publish(topic, payload, mid=seq % 65535 + 1)
 
     def _read(self) -> None:
         splitter = packets.Splitter()
@@ -82,9 +88,18 @@ def reading(seq: int, devices: int) -> tuple[str, bytes]:
     return f"vigie/1/bench/s{device}/reading", payload.encode()
 
 
-def main(port: int, readings: int, devices: int, rate: int) -> dict[str, object]:
+def openscale(seq: int, devices: int) -> tuple[str, bytes]:
+    """The same weighing, told by openScale-sync: it reads no receipts."""
+    day, device = divmod(seq, devices)
+    at = int((FIRST + timedelta(hours=day / 6, minutes=device % 10)).timestamp() * 1000)
+    payload = f'{{"id": {seq}, "date": {at}, "weight": {78 + device % 40 / 10 + day % 7 / 10:.1f}, "body_fat": 18.0, '
+    payload += f'"water": 55.1, "muscle": 41.2, "waist": {60 + device % 40}.0, "visceral_fat": 4.0, "bone": 3.1}}'
+    return f"openScaleSync/s{device}/measurements/insert", payload.encode()
+
+
+def main(port: int, readings: int, devices: int, rate: int, dialect: str) -> dict[str, object]:
     """Send, and wait until the broker has all; at a rate also until all are receipted."""
-    flood = Flood(port, devices=devices, listen=rate > 0)
+    flood = Flood(port, devices=devices, listen=rate > 0, dialect=dialect)
     began = time.perf_counter()
     if not rate:
         flood.send(range(readings))
@@ -107,4 +122,4 @@ def main(port: int, readings: int, devices: int, rate: int) -> dict[str, object]
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*map(int, sys.argv[1:5]))))
+    print(json.dumps(main(*map(int, sys.argv[1:5]), dialect=(sys.argv[5:] or ["native"])[0])))

@@ -1,9 +1,10 @@
 """How fast, how soon and how big is ingest? Beside it, on the same broker, disk and database: what one would write.
 
 A temporary home on the loopback. Vigie validates, judges, stores, gives a receipt for every reading and acknowledges
-after the commit; deploy/bench/rivals.py says what the others leave out. Live: from the first publishing to the last
-commit, everything running. Drain: a backlog in the broker, from the first commit to the last. Rounds are interleaved,
-since a machine's mood changes; a ratio is that of the medians of one run. The last commit's time is the database's.
+after the commit, of its own protocol, of a dialect without receipts (openScale-sync), and as two workers;
+deploy/bench/rivals.py says what the others leave out. Live: from the first publishing to the last commit, all running.
+Drain: a backlog in the broker, from the first commit to the last. Rounds are interleaved, since a machine's mood
+changes; a ratio is that of the medians of one run. The last commit's time is the database's.
 """
 
 import json
@@ -36,25 +37,36 @@ from schemas.settings import Settings, environment
 READINGS, DEVICES, ROUNDS = 60_000, 1000, 3
 SLOW = {"paho_each": 10}  # a tenth of the readings is enough to know
 IN_THE_PIPE = {"c_floor": 1000}  # its last lines wait in the pipe's buffers for more
+LIVE_ONLY = {"vigie_without_receipts", "vigie_two_workers", "paho_each"}
 PATIENCE_SECONDS = 180
 PATIENTS: LiteralString = """
 WITH one AS (INSERT INTO patient (patient_id, enrolled_at)
              SELECT 'p' || n, '2020-01-01Z' FROM generate_series(0, %(devices)s - 1) AS n RETURNING patient_id)
 INSERT INTO device_loan (site, device_id, patient_id, lent_at)
-SELECT 'bench', replace(patient_id, 'p', 's'), patient_id, '2020-01-01Z' FROM one
+SELECT site, replace(patient_id, 'p', 's'), patient_id, '2020-01-01Z'
+FROM one, unnest(ARRAY['bench', 'openscale']) AS site
 """
-EMPTY: LiteralString = "TRUNCATE reading, receipt, latest_reading, device_sighting, rejection, rival, blob"
+EMPTY: LiteralString = "TRUNCATE reading, receipt, latest_reading, device_sighting, rejection, rival, blob, bridged"
 DONE: dict[str, LiteralString] = {
     "vigie": "SELECT count(*) FROM reading",
+    "vigie_without_receipts": "SELECT count(*) FROM reading",
+    "vigie_two_workers": "SELECT count(*) FROM reading",
     "c_floor": "SELECT count(*) FROM blob",
     "paho_batch": "SELECT count(*) FROM rival",
     "paho_each": "SELECT count(*) FROM rival",
+    "mq_bridge": "SELECT count(*) FROM bridged",
 }
 COMMITS: dict[str, LiteralString] = {
     "reading": "SELECT pg_xact_commit_timestamp(xmin) AS at, count(*) FROM reading GROUP BY 1 ORDER BY 1",
     "blob": "SELECT pg_xact_commit_timestamp(xmin) AS at, count(*) FROM blob GROUP BY 1 ORDER BY 1",
     "rival": "SELECT pg_xact_commit_timestamp(xmin) AS at, count(*) FROM rival GROUP BY 1 ORDER BY 1",
+    "bridged": "SELECT pg_xact_commit_timestamp(xmin) AS at, count(*) FROM bridged GROUP BY 1 ORDER BY 1",
 }
+TO_COMMIT: LiteralString = """
+SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY
+    extract(epoch FROM pg_xact_commit_timestamp(xmin) - (raw::json ->> 'sent_at')::timestamptz)::float8 * 1000)
+FROM reading
+"""
 
 
 class BenchError(Exception):
@@ -77,23 +89,26 @@ class Bench:
         return psycopg.connect(self.postgres.url, autocommit=True)
 
 
-def run(*, readings: int = READINGS, rounds: int = ROUNDS, backlog: int = 0, workers: int = 1) -> dict[str, object]:
+def run(*, readings: int = READINGS, rounds: int = ROUNDS, backlog: int = 0, peer: bool = False) -> dict[str, object]:
     """Measure everything; what happens is told on stderr.
 
     Raises:
         BenchError: a program did not take the readings in time.
     """
+    there = {"c_floor": shutil.which("mosquitto_sub") is not None, "mq_bridge": peer}
+    names = [name for name in DONE if there.get(name, True)]
     with servers(readings) as bench, bench.connect() as conn:
-        names = [name for name in DONE if name != "c_floor" or shutil.which("mosquitto_sub")]
         found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
         for number in range(rounds):
             for name in names:
-                measured = live(bench, conn, name, workers=workers) | drain(bench, conn, name)
+                measured = live(bench, conn, name)
+                if name not in LIVE_ONLY:
+                    measured |= drain(bench, conn, name)
                 _say(f"round {number + 1}: {name} {measured}")
                 found[name].append(measured)
         result = {name: _medians(many) for name, many in found.items()}
         report: dict[str, object] = {"bench": "ingest", "processors": os.cpu_count(), "readings": readings}
-        report |= {"devices": DEVICES, "rounds": rounds, "workers": workers, **result, "ratios": _ratios(result)}
+        report |= {"devices": DEVICES, "rounds": rounds, **result, "ratios": _ratios(result)}
         report["latency"] = [latency(bench, conn, rate) for rate in (1000, 10_000)]
         if backlog:
             report["backlog"] = memory(bench, conn, backlog)
@@ -113,6 +128,7 @@ def servers(readings: int) -> Iterator[Bench]:
                 list(migrate.migrate(conn))
                 conn.execute(rivals.TABLE)
                 conn.execute(rivals.BLOB)
+                conn.execute(rivals.BRIDGED)
                 conn.execute(PATIENTS, {"devices": DEVICES})
             given = {"home": home, "database_url": postgres.url, "broker_url": broker.url, "log_format": "json"}
             settings = Settings.model_validate(given)
@@ -130,13 +146,13 @@ def forget(bench: Bench, conn: database.Connection) -> None:
         link.close()
 
 
-def live(bench: Bench, conn: database.Connection, name: str, *, workers: int = 1) -> dict[str, float]:
+def live(bench: Bench, conn: database.Connection, name: str) -> dict[str, float]:
     """Readings a second and what they cost, while they are being published."""
     count = bench.readings // SLOW.get(name, 1)
     forget(bench, conn)
-    with consumer(bench, name, workers=workers) as consumers:
+    with consumer(bench, name) as consumers:
         before, began = _cpu(bench, consumers), real_now()
-        flooding = flood(bench, count)
+        flooding = flood(bench, count, dialect="openscale" if name == "vigie_without_receipts" else "native")
         until(conn, name, count)
         flooding.wait()
         cpu, peak = _cpu(bench, consumers), sum(_peak_mb(one) for one in consumers)
@@ -164,15 +180,18 @@ def drain(bench: Bench, conn: database.Connection, name: str) -> dict[str, float
 
 
 def latency(bench: Bench, conn: database.Connection, rate: int) -> dict[str, object]:
-    """Milliseconds from a reading's sending to its receipt, for five seconds at this rate."""
+    """Milliseconds from a reading's sending to its commit and to its receipt, for five seconds at this rate."""
     forget(bench, conn)
     with consumer(bench, "vigie"):
         flood(bench, rate, rate=min(rate, 500)).wait()  # a second or two, until every plan is cached
         conn.execute(EMPTY)
         said = told(flood(bench, 5 * rate, rate=rate))
-    _say(f"{rate}/s: {said}")
+    (to_commit,) = conn.execute(TO_COMMIT).fetchone() or (None,)
+    assert isinstance(to_commit, list)
+    _say(f"{rate}/s: to commit {to_commit}, to receipt {said}")
     return {
         "readings_per_second": rate,
+        "commit_ms": {"p50": round(to_commit[0], 2), "p99": round(to_commit[1], 2)},
         "receipt_ms": {"p50": said["p50"], "p99": said["p99"]},
         "missing": said["missing"],
     }
@@ -197,15 +216,9 @@ def memory(bench: Bench, conn: database.Connection, count: int) -> dict[str, flo
 
 
 @contextmanager
-def consumer(bench: Bench, name: str, *, workers: int = 1) -> Iterator[list[psutil.Process]]:
+def consumer(bench: Bench, name: str) -> Iterator[list[psutil.Process]]:
     """A program that takes readings, from its subscription on; all its processes."""
-    commands: list[list[str]] = [[sys.executable, "-m", "deploy.bench.rivals", name.removeprefix("paho_")]]
-    commands[0] += [bench.postgres.url, str(bench.broker.port)]
-    if name == "vigie":
-        numbers = [["--worker", str(number)] for number in range(1, workers + 1)] if workers > 1 else [[]]
-        commands = [[sys.executable, "-m", "deploy.cli", "ingest", *number] for number in numbers]
-    elif name == "c_floor":
-        commands = [["sh", "-c", rivals.pipe(bench.postgres.url, bench.broker.port)]]
+    commands = list(_commands(bench, name))
     with (bench.settings.home / f"{name}.log").open("ab") as log, bench.connect() as conn:
         conn.execute("DELETE FROM heartbeat")
         env = environment(bench.settings)
@@ -214,7 +227,7 @@ def consumer(bench: Bench, name: str, *, workers: int = 1) -> Iterator[list[psut
         ]
         try:
             _until_ready(conn, name, bench)
-            if workers > 1:
+            if len(commands) > 1:
                 time.sleep(1.5)
             yield [p for one in started for p in (psutil.Process(one.pid), *psutil.Process(one.pid).children())]
         finally:
@@ -223,20 +236,35 @@ def consumer(bench: Bench, name: str, *, workers: int = 1) -> Iterator[list[psut
                 process.wait(30)
 
 
+def _commands(bench: Bench, name: str) -> Iterator[list[str]]:
+    url, port = bench.postgres.url, bench.broker.port
+    ours = [sys.executable, "-m", "deploy.cli", "ingest"]
+    if name == "vigie_two_workers":
+        yield from ([*ours, "--worker", number] for number in ("1", "2"))
+    elif name.startswith("vigie"):
+        yield ours
+    elif name == "c_floor":
+        yield ["sh", "-c", rivals.pipe(url, port)]
+    elif name == "mq_bridge":
+        yield rivals.bridge(url, port)
+    else:
+        yield [sys.executable, "-m", "deploy.bench.rivals", name.removeprefix("paho_"), url, str(port)]
+
+
 def _until_ready(conn: database.Connection, name: str, bench: Bench) -> None:
-    if name != "vigie":
+    if not name.startswith("vigie"):
         time.sleep(1.5)
         return
     end = time.monotonic() + 30
     while conn.execute("SELECT FROM heartbeat WHERE service = 'ingest' AND detail = 'ok'").fetchone() is None:
         if time.monotonic() > end:
-            log = (bench.settings.home / "vigie.log").read_text().splitlines()
+            log = (bench.settings.home / f"{name}.log").read_text().splitlines()
             raise BenchError(f"ingest does not listen: {log[-1] if log else 'it said nothing'}")
         time.sleep(0.05)
 
 
-def flood(bench: Bench, readings: int, *, rate: int = 0) -> "subprocess.Popen[bytes]":
-    arguments = [str(number) for number in (bench.broker.port, readings, DEVICES, rate)]
+def flood(bench: Bench, readings: int, *, rate: int = 0, dialect: str = "native") -> "subprocess.Popen[bytes]":
+    arguments = [*map(str, (bench.broker.port, readings, DEVICES, rate)), dialect]
     command = [sys.executable, "-m", "deploy.bench.flood", *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
@@ -298,14 +326,17 @@ def _medians(many: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _ratios(result: dict[str, dict[str, float]]) -> dict[str, float]:
-    ours = result["vigie"]
-    return {
-        f"{way}_to_{name}": round(ours[f"{way}_per_second"] / theirs[f"{way}_per_second"], 2)
+    """Ours to each of theirs; two workers to one."""
+    ratios = {
+        f"{ours}_{way}_to_{name}": round(result[ours][key] / theirs[key], 2)
+        for ours in result
         for name, theirs in result.items()
-        if name != "vigie"
         for way in ("live", "drain")
-        if theirs[f"{way}_per_second"]
+        if ours.startswith("vigie") and not name.startswith("vigie")
+        if theirs.get(key := f"{way}_per_second") and key in result[ours]
     }
+    one, two = (result[name]["live_per_second"] for name in ("vigie", "vigie_two_workers"))
+    return ratios | {"two_workers_to_one": round(two / one, 2)}
 
 
 def _say(sentence: str) -> None:

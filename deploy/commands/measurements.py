@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,13 +14,18 @@ app = typer.Typer()
 def ingest(
     readings: Annotated[int, typer.Option(min=1000, help="in each round")] = 60_000,
     rounds: Annotated[int, typer.Option(min=1, max=20)] = 3,
-    workers: Annotated[int, typer.Option(min=1, max=8, help="that share the load")] = 1,
+    peer: Annotated[
+        Literal["mq-bridge"] | None, typer.Option(help="also this one, from PyPI, in a venv of its own")
+    ] = None,
     backlog: Annotated[int, typer.Option(min=0, help="also the memory on a backlog of so many readings")] = 0,
 ) -> None:
-    """Readings a second, latency and memory, beside what one would write instead; some minutes."""
+    """Readings a second, CPU, latency and memory, beside what one would write instead: one JSON object; some minutes.
+
+    The C floor needs mosquitto_sub (Debian: mosquitto-clients). Progress goes to stderr; docs/ingest.md has figures.
+    """
     from deploy.bench import ingest as measurement
 
-    _print(lambda: measurement.run(readings=readings, rounds=rounds, workers=workers, backlog=backlog))
+    _print(lambda: measurement.run(readings=readings, rounds=rounds, backlog=backlog, peer=peer is not None))
 
 
 @app.command()
