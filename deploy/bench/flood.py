@@ -122,4 +122,5 @@ def main(port: int, readings: int, devices: int, rate: int, dialect: str) -> dic
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(*map(int, sys.argv[1:5]), dialect=(sys.argv[5:] or ["native"])[0])))
+    ours, dialects = [int(number) for number in sys.argv[1:5]], sys.argv[5:] or ["native"]
+    print(json.dumps(main(ours[0], ours[1], ours[2], ours[3], dialects[0])))
