@@ -92,9 +92,9 @@ RETURNING outage_id
 BEGIN: LiteralString = """
 INSERT INTO service_outage (part, site, from_at, until_at, changed_at, patients, detail)
 VALUES (%(part)s, %(site)s, %(from_at)s, %(until_at)s, %(now)s, (
-    SELECT count(*) FROM patient WHERE %(site)s::text IS NULL OR EXISTS (
+    SELECT count(*) FROM patient WHERE patient_id <> 'VIGIE-CANARY' AND (%(site)s::text IS NULL OR EXISTS (
         SELECT FROM device_loan AS loan
-        WHERE loan.patient_id = patient.patient_id AND site = %(site)s AND returned_at IS NULL)), %(detail)s)
+        WHERE loan.patient_id = patient.patient_id AND site = %(site)s AND returned_at IS NULL))), %(detail)s)
 """
 END: LiteralString = """
 UPDATE service_outage SET until_at = greatest(from_at, %(until_at)s), changed_at = %(now)s
@@ -108,13 +108,14 @@ LOOKED_AT: LiteralString = "SELECT looked_at FROM outage_watch"
 FIRST_RECORDED: LiteralString = """
 SELECT min(recorded_at) FROM reading
 WHERE recorded_at > %(since)s AND (%(site)s::text IS NULL OR site = %(site)s)
+  AND patient_id IS DISTINCT FROM 'VIGIE-CANARY'
 """
 # Weights a day in each hour of the clinic's clock, over the week before the last arrival: each site's, and all.
 PATTERN: LiteralString = """
 WITH newest AS (SELECT recorded_at AS at FROM reading ORDER BY recorded_at DESC LIMIT 1),
 week AS (
     SELECT site, patient_id, recorded_at, extract(hour FROM recorded_at AT TIME ZONE %(zone)s)::int AS hour
-    FROM reading, newest WHERE recorded_at > newest.at - interval '7 days' AND patient_id IS NOT NULL
+    FROM reading, newest WHERE recorded_at > newest.at - interval '7 days' AND patient_id <> 'VIGIE-CANARY'
 ), who AS (
     SELECT site, count(DISTINCT patient_id) AS patients, max(recorded_at) AS last_at
     FROM week GROUP BY GROUPING SETS ((site), ())

@@ -16,7 +16,7 @@ from alerts.judgement.choice import Choice
 from alerts.policy import Action, Episode
 from alerts.routing.chain import Move
 from alerts.routing.router import Router
-from schemas import plausibility
+from schemas import canary, plausibility
 from schemas.alert import Cause, Evidence, Severity
 from schemas.database import Connection
 from schemas.plan import Plan
@@ -112,6 +112,14 @@ WHERE patient_id = %(patient_id)s
 POSTPONE: LiteralString = """
 UPDATE watch SET arrivals_seen = greatest(arrivals_seen, %(arrivals)s), due_at = %(due_at)s
 WHERE patient_id = %(patient_id)s
+"""
+
+
+# No clinician is told of it, and nothing escalates: who is to be paged if it does not arrive is told by the vigil.
+TELL_CANARYS_PERSON: LiteralString = """
+INSERT INTO notification (episode_id, event_id, user_id, created_at, due_at)
+SELECT %(episode_id)s, (SELECT max(event_id) FROM episode_event WHERE episode_id = %(episode_id)s), user_id,
+       %(now)s, %(now)s FROM app_user WHERE role = 'canary'
 """
 
 
@@ -353,6 +361,9 @@ def act(conn: Connection, action: Action, *, patient_id: str, router: Router) ->
         conn.execute(RAISE_EPISODE, values)
     conn.execute(RECORD_EVENT, values)
     assert isinstance(values["episode_id"], int)
+    if patient_id == canary.PATIENT:
+        conn.execute(TELL_CANARYS_PERSON, values)
+        return None
     return router.begin(values["episode_id"]) if action.pages else None
 
 

@@ -28,6 +28,7 @@ from alerts.pause_store import Pause
 from alerts.routing.router import Router
 from alerts.trials.desk import Desk
 from alerts.trials.job import Simulated
+from alerts.vigil.vigil import Vigil
 from schemas import database
 from schemas.clock import Clock
 from schemas.database import Connection
@@ -40,6 +41,7 @@ CONNECTIONS = 12
 """Lanes hold one only while they lease or mark, never while they send."""
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 2.0
+VIGIL_SECONDS = 30.0
 DAYS_SECONDS = 5.0
 """Real seconds between two rounds over the patients' days."""
 POSTPONED_SECONDS = 300
@@ -63,6 +65,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event, simulated: S
             stop=stop,
             screens_url=settings.screens_url,
             fallback_seconds=settings.alerts.fallback_seconds,
+            ping_url=settings.alerts.ping_url.get_secret_value() if settings.alerts.ping_url else None,
         )
         threads = [
             threading.Thread(target=work.keep_up, args=(name, loop), name=name)
@@ -73,6 +76,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event, simulated: S
                 ("route", work.route),
                 ("days", work.days),
                 ("look_out", work.look_out),
+                ("vigil", work.keep_vigil),
                 ("try", lambda: work.answer_trials(simulated)),
             )
         ]
@@ -92,6 +96,7 @@ class Worker:
     stop: threading.Event
     screens_url: str
     fallback_seconds: float = 120.0
+    ping_url: str | None = None
     postponed: set[str] = field(default_factory=set)
     """Patients whose last assessment failed here."""
     interrupted: dict[str, str] = field(default_factory=dict)
@@ -228,6 +233,14 @@ class Worker:
                 self.stop.wait(POLL_SECONDS)
         finally:
             sending.close()
+
+    def keep_vigil(self) -> None:
+        """Watch ourselves."""
+        vigil = Vigil(pool=self.pool, clock=self.clock, ping_url=self.ping_url)
+        while not self.stop.is_set():
+            vigil.look()
+            self.interrupted.pop("vigil", None)
+            self.stop.wait(VIGIL_SECONDS)
 
     def answer_trials(self, simulated: Simulated) -> None:
         """Answer what would have been, for whoever asks before a change."""

@@ -2,7 +2,18 @@
 
 import typer
 
-from deploy.commands import doctor, history, judgement, measurements, people, report, scales, services, simulation
+from deploy.commands import (
+    doctor,
+    history,
+    judgement,
+    measurements,
+    people,
+    reach,
+    report,
+    scales,
+    services,
+    simulation,
+)
 
 app = typer.Typer(
     name="vigie",
@@ -13,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 simulation.bench.registered_commands.extend(measurements.app.registered_commands)
-for family in (services, history, judgement, people, report, scales, simulation, doctor):
+for family in (services, history, judgement, people, reach, report, scales, simulation, doctor):
     app.registered_commands.extend(family.app.registered_commands)
     app.registered_groups.extend(family.app.registered_groups)
 

@@ -31,6 +31,8 @@ class IngestSettings(BaseModel, extra="forbid"):
 class AlertsSettings(BaseModel, extra="forbid"):
     """`VIGIE_ALERTS__FALLBACK_SECONDS`: how long one channel of a person is tried before the next one is."""
 
+    ping_url: SecretStr | None = None
+    """Of a dead man's switch elsewhere; see alerts/vigil/ping.py."""
     fallback_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
 
 

@@ -27,12 +27,12 @@ def run(settings: Settings, *, cohort: Sequence[SimulatedPatient], clock: Clock,
             fleet.join(patient.scale.lent, clock_ahead=patient.scale.clock_ahead)
         while not stop.is_set():
             for patient, weighing in _of_the_day(cohort, day, start=start):
-                if not _reached(weighing.measured_at, clock=clock, stop=stop):
+                if not reached(weighing.measured_at, clock=clock, stop=stop):
                     return
                 for _ in range(2 if patient.scale.sends_twice else 1):
                     fleet.weigh(patient.scale.lent, [weighing])
             day += timedelta(days=1)
-            _reached(local_instant(day, hour=0), clock=clock, stop=stop)
+            reached(local_instant(day, hour=0), clock=clock, stop=stop)
 
 
 def _of_the_day(
@@ -43,7 +43,7 @@ def _of_the_day(
     return sorted(after, key=lambda pair: pair[1].measured_at)
 
 
-def _reached(instant: datetime, *, clock: Clock, stop: threading.Event) -> bool:
+def reached(instant: datetime, *, clock: Clock, stop: threading.Event) -> bool:
     """Wait until the clock shows `instant`; False if we are told to stop before."""
     while (span := instant - clock.now()) > timedelta():
         if stop.wait(min(LONGEST_WAIT_SECONDS, max(TICK_SECONDS, clock.real_seconds(span)))):

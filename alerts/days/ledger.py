@@ -19,7 +19,8 @@ TRY_LOCK: LiteralString = "SELECT pg_try_advisory_xact_lock(hashtext('vigie.days
 WATCH_EVERYONE: LiteralString = """
 INSERT INTO day_watch (patient_id, arrivals_seen, due_at)
 SELECT patient_id, -1, %(now)s FROM patient
-WHERE NOT EXISTS (SELECT FROM day_watch AS known WHERE known.patient_id = patient.patient_id)
+WHERE patient_id <> 'VIGIE-CANARY'
+  AND NOT EXISTS (SELECT FROM day_watch AS known WHERE known.patient_id = patient.patient_id)
 ON CONFLICT DO NOTHING
 """
 # The scale is heard now while its connection lasts: the broker would have sent its last will.

@@ -14,9 +14,7 @@ Kind = Literal[
     "channel_disabled",
     "digest",
     "canary_late",
-    "canary_back",
     "program_silent",
-    "program_back",
     "scales_silent",
     "reminder",
 ]
@@ -122,25 +120,9 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
             "Vigie: the test alert of {day} did not arrive ({missing}).",
         ),
     },
-    "canary_back": {
-        "fr": (
-            "Vigie : l'alerte d'essai arrive de nouveau",
-            ("Reçue le {day}.",),
-            "Vigie: l'alerte d'essai arrive de nouveau.",
-        ),
-        "en": ("Vigie: the test alert arrives again", ("Received on {day}.",), "Vigie: the test alert arrives again."),
-    },
     "program_silent": {
         "fr": ("Vigie : {program} est muet", ("Le programme {program} : {problem}.",), "Vigie: {program}: {problem}."),
         "en": ("Vigie: {program} is silent", ("Program {program}: {problem}.",), "Vigie: {program}: {problem}."),
-    },
-    "program_back": {
-        "fr": (
-            "Vigie : {program} répond",
-            ("Le programme {program} répond de nouveau.",),
-            "Vigie: {program} répond de nouveau.",
-        ),
-        "en": ("Vigie: {program} answers", ("Program {program} answers again.",), "Vigie: {program} answers again."),
     },
     "scales_silent": {
         "fr": (

@@ -24,7 +24,7 @@ FROM acknowledgement JOIN episode USING (episode_id)
 WHERE action = 'close' AND acknowledgement.outcome LIKE 'confirmed%%' AND cause = 'decompensation'
 ORDER BY 1, 2
 """
-WATCHED: LiteralString = "SELECT count(*) FROM patient"
+WATCHED: LiteralString = "SELECT count(*) FROM patient WHERE patient_id <> 'VIGIE-CANARY'"
 ONE_EVENT = timedelta(days=14)
 """Confirmations of one patient that are closer than this are of one decompensation."""
 

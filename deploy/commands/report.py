@@ -34,7 +34,7 @@ def report(
             asked = activity.Month.parse(month, now=now)
         except activity.NoSuchMonthError as error:
             raise typer.BadParameter(str(error)) from None
-        with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
+        with stack.migrated_database(given) as settings, database.connect(stack.url(settings), service="api") as conn:
             rows = activity.of_month(conn, asked)
         if csv:
             csv.write_text(activity_files.as_csv(rows))
