@@ -18,7 +18,7 @@ from clinician_api.account import account, one_tap
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import signing, trials
 from clinician_api.enrol import departure, joining, patient_import
-from clinician_api.patient import episodes, patient_list, patients, reading_review
+from clinician_api.patient import episodes, patient_list, patients, pauses, reading_review
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
 from clinician_api.worklist import acts, time_machine, worklist
@@ -38,6 +38,7 @@ ROUTERS = (
     joining.router,
     patient_import.router,
     patients.router,
+    pauses.router,
     departure.router,
     reading_review.router,
     episodes.router,

@@ -11,7 +11,7 @@ Action = Literal[
     "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
     "programme.read", "report.read", "channel.change", "detection.read", "trial.ask", "trial.read", "trial.sign",
-    "patient.review", "patient.unreview",
+    "patient.review", "patient.unreview", "patient.pause", "pauses.read",
 ]  # fmt: skip
 
 WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from clinician_api import audit
 from clinician_api.dependencies import LIVE_HEADER, Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import chart, patient_record
+from clinician_api.patient import chart, patient_record, pauses
 from clinician_api.patient.patient_record import DryWeight, Episode, Reading
 from schemas.database import Connection
 
@@ -86,6 +86,8 @@ def answer(
         range=range_,
         draft=draft,
         joined=joined,
+        pauses=pauses.of_patient(conn, patient_id, since=page.now.astimezone(ZoneInfo(who.time_zone)).date()),
+        pause_kinds=pauses.KINDS,
         departed=patient_record.departed(conn, patient_id),
         request_id=uuid4,
     )

@@ -17,6 +17,7 @@ PAGES = (
     "/unknown-scales", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol", "/enrol/import", "/scales",
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/detection", "/detection/trials/1", "/detection/trials/2", "/patients/p-0003/try",
+    "/pauses", "/patients/p-0003/pauses",
 )  # fmt: skip
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -44,7 +45,11 @@ def test_axe_finds_nothing_on_any_page(
 
 
 def try_out(screen: Screen, database_url: str) -> None:
-    """A trial that is answered, and one that waits."""
+    """A trial that is answered, and one that waits; a pause."""
+    screen.page.goto("/patients/p-0003/pauses")
+    screen.page.locator("input[value=hospital]").check()
+    screen.page.fill("#last", screen.page.input_value("#first"))
+    screen.page.locator("form[action='/patients/p-0003/pauses'] button").click()
     for _ in range(2):
         screen.page.goto("/detection")
         screen.page.fill("#threshold", "1.5")
@@ -68,6 +73,7 @@ def test_every_page_that_can_be_opened_is_looked_at() -> None:
         "/static/{name}",
         "/episodes/{episode_id}",
         "/patients/{patient_id}/readings/{reading_id}",
+        "/pauses/{pause_id}",  # leads on
     }
     for route in app.routes:
         path = getattr(route, "path", "")
