@@ -14,10 +14,10 @@ from alerts.judgement.assessment import HISTORY, Assessment, Doubted, Facts
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice
 from alerts.policy import Action, Episode
-from alerts.routing.chain import Move
-from alerts.routing.router import Router
+from alerts.router import Router
 from schemas import canary, plausibility
 from schemas.alert import Cause, Evidence, Severity
+from schemas.chain import Move
 from schemas.database import Connection
 from schemas.plan import Plan
 from schemas.plausibility import CONFIRMABLE, Weighed

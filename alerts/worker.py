@@ -25,7 +25,7 @@ from alerts.judgement.assessment import Assessment, Verdict
 from alerts.judgement.choice import Choice
 from alerts.outage_store import Outages
 from alerts.pause_store import Pause
-from alerts.routing.router import Router
+from alerts.router import Router
 from alerts.trials.desk import Desk
 from alerts.trials.job import Simulated
 from alerts.vigil.vigil import Vigil

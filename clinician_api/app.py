@@ -17,6 +17,7 @@ from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import signing, trials
+from clinician_api.duty import calendar
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import episodes, patient_list, patients, pauses, reading_review
 from clinician_api.programme import programme
@@ -48,6 +49,7 @@ ROUTERS = (
     programme.router,
     trials.router,
     signing.router,
+    calendar.router,
 )
 
 

@@ -12,6 +12,7 @@ Action = Literal[
     "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
     "programme.read", "report.read", "channel.change", "detection.read", "trial.ask", "trial.read", "trial.sign",
     "patient.review", "patient.unreview", "patient.pause", "pauses.read",
+    "team.change", "duty.change",
 ]  # fmt: skip
 
 WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"

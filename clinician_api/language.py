@@ -90,6 +90,10 @@ class Words:
         """A day under the axis of a chart."""
         return dates.format_date(self._local(at), format="d MMM", locale=self.locale)
 
+    def weekday(self, day: int) -> str:
+        """The name of a day of the week; Monday is 0."""
+        return str(dates.get_day_names(locale=self.locale)[day])
+
     def iso_day(self, at: datetime, *, days: int = 0) -> str:
         """So many days later, as a form's date field wants it."""
         return (at.astimezone(ZoneInfo(self.zone)).date() + timedelta(days=days)).isoformat()

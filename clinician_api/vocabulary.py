@@ -67,6 +67,12 @@ TRIAL_PROBLEMS = {
     "no_such_detector": message("The program that assesses does not know this detector."),
     "failed": message("It could not be computed. The log of alerts says why; please tell whoever runs Vigie."),
 }
+POSTS = {
+    "nurse": message("Nurse"),
+    "cardiologist": message("Cardiologist"),
+    "backup": message("Backup"),
+}
+"""In the chain of whom an alert is told; a duty, not a profession."""
 ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}
 EXCLUSIONS = {
     "other_person": message("another person's weight"),

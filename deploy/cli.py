@@ -4,6 +4,7 @@ import typer
 
 from deploy.commands import (
     doctor,
+    duty,
     history,
     judgement,
     measurements,
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 simulation.bench.registered_commands.extend(measurements.app.registered_commands)
-for family in (services, history, judgement, people, reach, report, scales, simulation, doctor):
+for family in (services, history, judgement, people, duty, reach, report, scales, simulation, doctor):
     app.registered_commands.extend(family.app.registered_commands)
     app.registered_groups.extend(family.app.registered_groups)
 

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from alerts import policy, store
 from alerts.judgement.assessment import Assessment, Finding
 from alerts.policy import Episode
-from alerts.routing.router import Router
+from alerts.router import Router
 from schemas.alert import SEVERITIES, Evidence, Severity
 from schemas.database import Connection
 from schemas.duty import Team

@@ -2,13 +2,15 @@
 
 import random
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 
 from clinician_api.access import passwords
+from clinician_api.duty import teams
 from clinician_api.enrol import enrolment
 from schemas.alert import Evidence, UsedReading
 from schemas.database import Connection
+from schemas.duty import Team
 from schemas.patient import Identity, LentScale, NewPatient
 
 FAMILY = (
@@ -149,6 +151,21 @@ def history(number: int, *, now: datetime, days: int) -> Iterable[tuple[datetime
             yield at + timedelta(hours=2), 24.0 + rng.random() * 8, "implausible_jump"
 
 
+def team_on_duty(conn: Connection, *, now: datetime) -> None:
+    """A team of both users: the nurse on weekdays, the cardiologist stands in for her tomorrow."""
+    nurse, cardiologist = (person.user_id for person in teams.people(conn))
+    team_id = teams.add(conn, Team(name="Clermont"), author=nurse, now=now)
+    for weekday in range(5):
+        teams.add_shift(
+            conn, team_id, user_id=nurse, post="nurse", weekday=weekday, starts=time(8), ends=time(18), author=nurse,
+            now=now,
+        )  # fmt: skip
+    teams.add_stand_in(
+        conn, team_id, user_id=cardiologist, post="nurse", since=now + timedelta(days=1), until=now + timedelta(days=2),
+        instead_of=nurse, author=nurse, now=now,
+    )  # fmt: skip
+
+
 def clinic(conn: Connection, *, now: datetime, days: int = 120, patients: int = 30) -> None:
     """Everyone, everything; the caller commits."""
     users(conn)
@@ -166,4 +183,5 @@ def clinic(conn: Connection, *, now: datetime, days: int = 120, patients: int = 
             "INSERT INTO device_sighting (site, device_id, first_seen_at, last_seen_at) VALUES ('home', %s, %s, %s)",
             (f"stranger-{unknown}", now - timedelta(days=3), now - timedelta(hours=unknown)),
         )
+    team_on_duty(conn, now=now)
     conn.execute("INSERT INTO heartbeat (service, at, detail) VALUES ('ingest', now(), 'ok'), ('alerts', now(), 'ok')")

@@ -18,6 +18,7 @@ PAGES = (
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/detection", "/detection/trials/1", "/detection/trials/2", "/patients/p-0003/try",
     "/pauses", "/patients/p-0003/pauses",
+    "/duty", "/duty/1", "/duty/1?at=2026-11-29T03:00&severity=alarm",
 )  # fmt: skip
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}

@@ -1,9 +1,14 @@
 import csv
 import socket
+from datetime import UTC, datetime, time
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from clinician_api.duty import teams
+from clinician_api.enrol import enrolment
+from schemas.duty import Team
 from tests.fixtures.commands import Start
 
 CLI = "deploy.cli"
@@ -41,6 +46,36 @@ def test_a_database_that_is_away_at_the_start_is_one_line(start: Start, command:
     assert len(lines) == 1
     assert "the database cannot be reached" in lines[0]
     assert "VIGIE_DATABASE_URL" in lines[0]
+
+
+def test_who_would_be_told_and_when_nobody_is_on_duty_are_commands(start: Start, database_url: str) -> None:
+    with psycopg.connect(database_url) as conn:
+        known = {"VIGIE_DATABASE_URL": database_url}
+        lines = says(start, "duty", "who", "2026-11-29T03:00", status=0, **known)
+        assert lines == [
+            "everybody: alert raised Sun 2026-11-29 03:00",
+            "  nobody: no one has an address that works (vigie user add … --notify-url)",
+        ]
+        for role in ("nurse", "cardiologist"):
+            enrolment.add_user(
+                conn, email=f"{role}@vigie.example", display_name=role.title(), role=role, password="trois-mots",
+                notify_url="json://127.0.0.1:9/",
+            )  # fmt: skip
+        team_id = teams.add(conn, Team(name="Aurillac"), author=1, now=datetime.now(UTC))  # noqa: TID251
+        for weekday in range(5):
+            teams.add_shift(
+                conn, team_id, user_id=1, post="nurse", weekday=weekday, starts=time(8), ends=time(18), author=1,
+                now=datetime.now(UTC),  # noqa: TID251
+            )  # fmt: skip
+        conn.commit()
+        told = says(start, "duty", "who", "2026-11-29T03:00", "--team", "Aurillac", status=0, **known)
+        assert told[:2] == ["Aurillac: alert raised Sun 2026-11-29 03:00", "  Mon 2026-11-30 08:00  Nurse"]
+        assert says(start, "duty", "holes", status=0, **known)[0].startswith("Aurillac: ")
+        assert (
+            "there is no team called Lyon; there are: Aurillac"
+            in says(start, "duty", "who", "--team", "Lyon", status=1, **known)[-1]
+        )
+        says(start, "duty", "who", "tomorrow", status=2, **known)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,8 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from alerts.routing import chain
-from alerts.routing.chain import Move, Standing
-from schemas import rosters
+from schemas import chain, rosters
+from schemas.chain import Move, Standing
 from schemas.database import Connection
 from schemas.duty import Roster
 

@@ -6,7 +6,7 @@ again a day later: an alert that nobody takes is never forgotten. Outside the te
 unless it is urgent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -63,6 +63,18 @@ def move(standing: Standing, roster: Roster, *, now: datetime) -> Move:
     ends_round = (step + taken) % len(posts) == 0
     wait = max(ROUND_AGAIN, timedelta(minutes=last.minutes)) if ends_round else timedelta(minutes=last.minutes)
     return Move(kind=kind, tell=tell, step=step + taken, next_at=now + wait)
+
+
+def forecast(roster: Roster, severity: Severity, at: datetime) -> list[tuple[datetime, list[int]]]:
+    """Whom an alert raised at `at` would be told, and when, until its round is over; nobody acts in between."""
+    standing = Standing(episode_id=0, patient_id="", severity=severity, state="new", step=0, owner=None, snoozed=False)
+    now, told = at, list[tuple[datetime, list[int]]]()
+    while standing.step < len(roster.team.steps) and now - at <= duty.AHEAD:
+        move_ = move(standing, roster, now=now)
+        if move_.tell:
+            told.append((now, move_.tell))
+        standing, now = replace(standing, step=move_.step), move_.next_at
+    return told
 
 
 def _kind(standing: Standing) -> Kind | None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.routing import chain
-from alerts.routing.chain import Standing
+from schemas import chain
 from schemas.alert import SEVERITIES
+from schemas.chain import Standing
 from schemas.duty import POSTS, Post, Roster, Shift, Step, Team, Weekly
 
 NURSE, HEART, BACKUP = 1, 2, 3
