@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
-from clinician_api.account import account, one_tap
+from clinician_api.account import account, one_tap, receipts
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import signing, trials
 from clinician_api.duty import calendar
@@ -45,6 +45,7 @@ ROUTERS = (
     episodes.router,
     account.router,
     one_tap.router,
+    receipts.router,
     live.router,
     programme.router,
     trials.router,

@@ -1,30 +1,32 @@
-"""How does a link prove that we sent it? One notification's number and a signature of it, short enough for an SMS."""
+"""How does a link, or a receipt, prove that we sent its message? A notification's number, signed, fit for an SMS."""
 
 import base64
 import hashlib
 import hmac
+from typing import Literal
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+Purpose = Literal["take", "receipt"]
 SIGNATURE_LENGTH = 16
 """Of base64: 96 bits, which nobody guesses through a web server."""
 
 
-def token(notification_id: int, *, key: bytes) -> str:
+def token(notification_id: int, *, key: bytes, purpose: Purpose = "take") -> str:
     """What stands at the end of the link."""
     name = _name(notification_id)
-    return f"{name}.{_signature(name, key)}"
+    return f"{name}.{_signature(name, key, purpose)}"
 
 
-def read(token: str, *, key: bytes) -> int | None:
-    """Whose link this is; None if we did not sign it."""
+def read(token: str, *, key: bytes, purpose: Purpose = "take") -> int | None:
+    """Which notification's it is; None if we did not sign it for this."""
     name, _, signature = token.partition(".")
-    if not hmac.compare_digest(signature.encode(), _signature(name, key).encode()):
+    if not hmac.compare_digest(signature.encode(), _signature(name, key, purpose).encode()):
         return None
     return int(name, 36)
 
 
-def _signature(name: str, key: bytes) -> str:
-    digest = hmac.digest(key, f"take {name}".encode(), hashlib.sha256)
+def _signature(name: str, key: bytes, purpose: Purpose) -> str:
+    digest = hmac.digest(key, f"{purpose} {name}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode()[:SIGNATURE_LENGTH]
 
 

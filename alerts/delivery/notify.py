@@ -21,7 +21,7 @@ MAIL_SCHEMES = frozenset({"mailto", "mailtos"})
 HOSTED_SCHEMES = MAIL_SCHEMES | {"json", "jsons", "form", "forms", "xml", "xmls", "smpp", "smpps"}
 """Addresses with a real host in its place; many others keep a token there."""
 REFERRING_SCHEMES = frozenset({"json", "jsons", "form", "forms"})
-"""Gateways of one's own, which are told our reference, so that they can send a receipt for it."""
+"""Gateways of one's own, which are told a reference, so that they can send a receipt for it."""
 FOR_GOOD = frozenset({401, 403, 404, 410, 535, 550, 551, 553})
 """HTTP: no longer authorised, or gone; SMTP: the password, or the mailbox, is wrong."""
 ANSWER = re.compile(r"error=([45]\d\d)\b|was refused: ([45]\d\d) |Socket Exception: \(([45]\d\d), ")
@@ -112,8 +112,8 @@ def _with_settings(url: str, message: Message, *, scheme: str) -> str:
     added = {"cto": str(CONNECT_SECONDS), "rto": str(ANSWER_SECONDS), "retry": "0"}
     if scheme in MAIL_SCHEMES:  # its connect time-out is also that of the answer to DATA
         added |= {"cto": str(ANSWER_SECONDS), "format": "html", "+X-Entity-Ref-ID": message.reference}
-    elif scheme in REFERRING_SCHEMES:
-        added |= {":reference": message.reference}
+    elif scheme in REFERRING_SCHEMES and message.receipt:
+        added |= {":reference": message.receipt}
     given = {key for key, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
     missing = {key: value for key, value in added.items() if key not in given}
     return url + ("&" if "?" in url else "?") + urlencode(missing, quote_via=quote, safe="+:")

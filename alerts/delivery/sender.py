@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts.delivery import channels, notify, outbox, patience, texts
+from alerts.delivery import channels, notify, outbox, patience, receipts, texts
 from alerts.delivery.lanes import Lanes
 from alerts.delivery.notify import DeliveryError
 from alerts.delivery.outbox import Leased
@@ -43,6 +43,7 @@ class Sender:
         """
         now = self.clock.now()
         with self.pool.connection() as conn:
+            receipts.heed(conn, now=now)
             failed = route(conn, now=now, fallback=self._span(self.fallback_seconds))
         if failed:
             log.error("nobody_reached", notifications=failed)
@@ -103,8 +104,10 @@ class Sender:
             for one in leased
         ]
         if len(alerts) == 1:
-            return texts.alert(alerts[0], language=language, repeat=repeat)
-        return texts.bundle(alerts, worklist=f"{self.screens_url}/", language=language, repeat=repeat)
+            told = texts.alert(alerts[0], language=language, repeat=repeat)
+        else:
+            told = texts.bundle(alerts, worklist=f"{self.screens_url}/", language=language, repeat=repeat)
+        return replace(told, receipt=one_tap.token(leased[0].notification_id, key=self._key, purpose="receipt"))
 
     def _record(self, conn: Connection, leased: Sequence[Leased], error: DeliveryError | None) -> None:
         now = self.clock.now()

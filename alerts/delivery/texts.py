@@ -14,9 +14,10 @@ from schemas.alert import SEVERITIES, Severity
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One message in both forms; `reference` is the same each time it is sent."""
+    """One message in both forms; `reference` is the same each time it is sent, `receipt` names it in a receipt."""
 
     reference: str
+    receipt: str = ""
     subject: str
     html: str
     sms: str

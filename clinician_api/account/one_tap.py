@@ -83,7 +83,7 @@ def take(token: str, request: Request, conn: Transaction, now: Now) -> Response:
 
 
 def _told(conn: Connection, token: str) -> Told | None:
-    notification_id = one_tap.read(token, key=_key(conn))
+    notification_id = one_tap.read(token, key=signing_key(conn))
     if notification_id is None:
         return None
     wanted = {"notification_id": notification_id, "request_id": _request_id(conn, token)}
@@ -91,7 +91,8 @@ def _told(conn: Connection, token: str) -> Told | None:
         return cursor.execute(TOLD, wanted).fetchone()
 
 
-def _key(conn: Connection) -> bytes:
+def signing_key(conn: Connection) -> bytes:
+    """What our messages' links and references are signed with."""
     row = conn.execute(KEY).fetchone()
     assert row
     assert isinstance(row[0], bytes)
@@ -100,7 +101,7 @@ def _key(conn: Connection) -> bytes:
 
 def _request_id(conn: Connection, token: str) -> UUID:
     """The same for each press of the same link, so that its act is one; nobody else can have chosen it before."""
-    return UUID(bytes=hmac.digest(_key(conn), f"act {token}".encode(), hashlib.sha256)[:16])
+    return UUID(bytes=hmac.digest(signing_key(conn), f"act {token}".encode(), hashlib.sha256)[:16])
 
 
 def _page(request: Request, told: Told | None, token: str, state: State) -> Response:

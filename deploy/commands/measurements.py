@@ -37,6 +37,14 @@ def soak(minutes: Annotated[float, typer.Option(min=0.2, max=24 * 60)] = 10.0) -
 
 
 @app.command()
+def delivery(seconds: Annotated[float, typer.Option(min=5, max=600, help="at each rate")] = 20.0) -> None:
+    """From a raised alert to its gateway: median and p99, beside a plain loop around apprise; two minutes."""
+    from deploy.bench import delivery as measurement
+
+    _print(lambda: measurement.run(seconds=seconds))
+
+
+@app.command()
 def wakes(seconds: Annotated[float, typer.Option(min=1, max=600)] = 10.0) -> None:
     """Connect with a TLS client certificate, publish, disconnect: how many a second; needs mosquitto and openssl."""
     from deploy.bench import wakes as measurement

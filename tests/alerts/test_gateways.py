@@ -11,10 +11,10 @@ from typing import Any, LiteralString
 import pytest
 from psycopg_pool import ConnectionPool
 
-from alerts.delivery import sender
+from alerts.delivery import outbox, sender
 from alerts.delivery.post import Post
 from alerts.delivery.sender import Sender
-from schemas import database
+from schemas import database, one_tap
 from schemas.clock import Clock
 from schemas.database import Connection
 from tests.alerts import clinic
@@ -219,6 +219,29 @@ def test_whoever_has_no_channel_has_failed_at_once_and_is_told_when_given_one(
         clinic.add_channel(connection, nurse, gateway.url)
         send(timedelta(minutes=16))
         assert len(gateway.taken) == 1
+
+
+def test_what_a_gateway_says_did_not_arrive_goes_by_the_next_channel_with_its_whole_message(
+    send: Round, connection: Connection
+) -> None:
+    with SmsGateway().open() as gateway, Mailbox().open() as mailbox:
+        nurse = channel_of_sms(connection, gateway)
+        clinic.add_channel(connection, nurse, mailbox.url)
+        clinic.raise_alerts(connection, nurse, count=3)
+        send(0 * SECOND)
+        (reference,) = gateway.references
+        key = outbox.signing_key(connection)
+        told = one_tap.read(reference, key=key, purpose="receipt")
+        assert one_tap.read(reference, key=key) is None, "a gateway cannot take an alert with it"
+        connection.execute(
+            "INSERT INTO delivery_receipt (notification_id, status, at) VALUES (%s, 'failed', %s)", (told, NOW + SECOND)
+        )
+        connection.commit()
+        send(5 * SECOND)
+        send(10 * SECOND)
+    assert clinic.count(connection, PENDING) == 0
+    assert len(gateway.taken) == 1
+    assert [str(message["subject"]) for message in mailbox.messages] == ["Vigie : 3 alertes, répétition"]
 
 
 @pytest.mark.parametrize("moment", ["before_the_claim", "after_the_claim", "after_the_send"])

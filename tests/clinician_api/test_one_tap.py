@@ -84,3 +84,16 @@ def test_another_site_cannot_press_the_button(site: Site, connection: Connection
     answer: httpx2.Response = site.client().post(f"/t/{sent.token}", headers={"Origin": "https://elsewhere.example"})
     assert answer.status_code == 403
     assert sent.state() == [("new", None)]
+
+
+def test_a_receipt_is_kept_for_the_reference_that_we_gave_and_no_other(site: Site, connection: Connection) -> None:
+    sent, gateway = Sent(connection), site.client()
+    row = connection.execute("SELECT key, max(notification_id) FROM signing_key, notification GROUP BY key").fetchone()
+    connection.commit()
+    assert row
+    assert isinstance(row[0], bytes)
+    reference = one_tap.token(int(str(row[1])), key=row[0], purpose="receipt")
+    assert gateway.post("/receipts", json={"reference": reference, "status": "failed", "more": 1}).status_code == 204
+    for reference_, status, code in ((sent.token, "failed", 404), ("x", "failed", 404), (reference, "lost", 422)):
+        assert gateway.post("/receipts", json={"reference": reference_, "status": status}).status_code == code
+    assert connection.execute("SELECT status FROM delivery_receipt").fetchall() == [("failed",)]
