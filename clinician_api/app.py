@@ -19,7 +19,19 @@ from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import signing, trials
 from clinician_api.duty import calendar
 from clinician_api.enrol import departure, joining, patient_import
-from clinician_api.patient import episodes, patient_list, patients, pauses, reading_review
+from clinician_api.patient import (
+    dry_weight,
+    episodes,
+    export,
+    given_weight,
+    journal,
+    patient_list,
+    patients,
+    pauses,
+    plan_page,
+    reading_review,
+    reassign,
+)
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
 from clinician_api.worklist import acts, time_machine, worklist
@@ -41,6 +53,12 @@ ROUTERS = (
     patients.router,
     pauses.router,
     departure.router,
+    dry_weight.router,
+    given_weight.router,
+    journal.router,
+    plan_page.router,
+    export.router,
+    reassign.router,
     reading_review.router,
     episodes.router,
     account.router,

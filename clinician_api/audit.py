@@ -6,13 +6,14 @@ from typing import Literal, LiteralString
 from schemas.database import Connection
 
 Action = Literal[
-    "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "episode.take",
+    "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "plan.set",
+    "patient.export", "episode.take",
     "episode.follow_up", "episode.snooze", "episode.close",
-    "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude",
-    "reading.undo", "patient.enrol", "patient.status", "scales.read", "scale.return",
-    "programme.read", "report.read", "channel.change", "detection.read", "trial.ask", "trial.read", "trial.sign",
-    "patient.review", "patient.unreview", "patient.pause", "pauses.read",
-    "team.change", "duty.change",
+    "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude", "reading.undo", "patient.enrol",
+    "patient.status", "scales.read", "scale.return", "programme.read", "report.read", "channel.change",
+    "detection.read", "trial.ask", "trial.read", "trial.sign", "patient.review", "patient.unreview",
+    "patient.pause", "pauses.read", "team.change", "duty.change", "reading.asked", "reading.reassign", "weight.add",
+    "journal.write", "journal.seen", "reminder.done",
 ]  # fmt: skip
 
 WRITE: LiteralString = "INSERT INTO audit (at, user_id, action, subject) VALUES (%(at)s, %(by)s, %(action)s, %(of)s)"

@@ -82,8 +82,42 @@ EXCLUSIONS = {
     "other_reason": message("other reason, see note"),
 }
 """Why a person says that a weight does not count."""
+ANCHORS = {
+    "first": message("first dry weight"),
+    "clinical_assessment": message("clinical assessment"),
+    "hospital_stay": message("hospital stay"),
+    "diuretic_change": message("diuretic changed"),
+    "new_scale": message("new scale"),
+    "body_change": message("fat or muscle gained or lost"),
+    "correction": message("correction of a mistake"),
+}
+"""Why a dry weight is set."""
+DRUG_CLASSES = {
+    "loop_diuretic": message("Loop diuretic"),
+    "thiazide": message("Thiazide"),
+    "mra": message("MRA (spironolactone, eplerenone)"),
+    "raas": message("ACE inhibitor, sartan or ARNI"),
+    "beta_blocker": message("Beta blocker"),
+    "sglt2": message("SGLT2 inhibitor"),
+    "other": message("Another drug"),
+}
+DIRECTIONS = {
+    "started": message("started"),
+    "up": message("dose increased"),
+    "down": message("dose reduced"),
+    "stopped": message("stopped"),
+}
+RESULTS = {
+    "reached": message("Patient reached"),
+    "relative": message("Relative reached"),
+    "voicemail": message("Voicemail left"),
+    "no_answer": message("No answer"),
+    "wrong_number": message("Wrong number"),
+}
+"""What came of a contact."""
 REVIEWS = {
     "release": message("Released"),
+    "asked": message("Asked, nobody knows"),
     "exclude": message("Excluded"),
     "undo": message("Decision undone"),
 }
@@ -104,6 +138,7 @@ EXPLANATIONS = {
 }
 """Why ingest doubts a weight, for somebody who will ask the patient."""
 REASONS = EXCLUSIONS | {
+    "other_patient": message("another patient's weight, reassigned"),
     "implausible_weight": message("implausible weight"),
     "implausible_jump": message("implausible jump from the last weight"),
     "unit_flip": message("looks like another unit (kg and lb)"),
@@ -116,6 +151,8 @@ REASONS = EXCLUSIONS | {
     "deleted_upstream": message("deleted by its source"),
     "later_that_day": message("not the first of the day"),
 }
+SOURCES = {"manual": message("by hand"), "reassigned": message("another patient's scale")}
+"""Where a weight came from, if from no scale of the patient's: dialects are called by their own names."""
 DAYS: dict[DayState, str] = {
     "weighed": message("Weighed"),
     "waiting": message("Weighed, in quarantine"),

@@ -86,7 +86,7 @@ def set_status(  # noqa: PLR0913, PLR0917 a form's fields
     """The patient leaves, or comes back."""
     reason = reason.replace("\0", "").strip()
     if not 0 < len(reason) <= LONGEST_REASON:
-        draft = Draft(episode_id=None, problem=page.words.text(NO_REASON), note=reason)
+        draft = Draft(form="departure", problem=page.words.text(NO_REASON), typed={"reason": reason, "status": status})
         return patients.answer(conn, page, patient_id, draft=draft, status=422)
     asked = Change(
         request_id=request_id, patient_id=patient_id, status=status, reason=reason, author=user.user_id, now=now

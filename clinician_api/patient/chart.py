@@ -1,28 +1,31 @@
 """Where does each weight go on the picture? Readings in, numbers for an SVG out; pure.
 
 Heights: 1 kg looks alike for every patient, at least 8 kg high around the dry weight; weights in quarantine never
-stretch it, they sit at the edge.
+stretch it, they sit at the edge. Below the weights, on the same axis: episodes, then what people did.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from typing import Literal
 from zoneinfo import ZoneInfo
+
+from schemas.patient_day import DayState
 
 GAP = timedelta(hours=60)
 """More than this between two weights is drawn as a gap: two mornings were missed, whatever the hour."""
 LEAST_KG = 8.0
-LEFT, RIGHT, TOP, BOTTOM, LANE = 46, 14, 14, 24, 20
+LEFT, RIGHT, TOP, BOTTOM, LANE = 46, 14, 14, 24, 18
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A weight (kg) at the body's time; `reason` if it waits in quarantine."""
+    """A weight (kg) at the body's time; `reason` if it does not count, `state` as standing_reading says."""
 
     measured_at: datetime
     weight_kg: float
     reason: str | None = None
+    state: str = "accepted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,26 +37,65 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
-    """An episode's start."""
+class Usual:
+    """The usual range (kg) on a day."""
 
     at: datetime
+    low_kg: float
+    high_kg: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A weight (kg) above which something is raised."""
+
+    kind: Literal["fired", "alarm"]
+    weight_kg: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Days without a weight that counts, and why; None: nobody has explained them."""
+
+    since: datetime
+    until: datetime
+    days: int
+    state: DayState | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """An episode, from its start to its end."""
+
+    since: datetime
+    until: datetime
     severity: str
     label: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class Act:
+    """What somebody did or noted; `kind` gives the shape."""
+
+    at: datetime
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scene:
-    """All that one chart shows, from `start` to `end`; band and threshold in kg."""
+    """All that one chart shows, from `start` to `end`."""
 
     start: datetime
     end: datetime
     zone: ZoneInfo
     points: Sequence[Point]
     steps: Sequence[Step] = ()
-    band: tuple[float, float] | None = None
-    threshold_kg: float | None = None
-    marks: Sequence[Mark] = ()
+    usual: Sequence[Usual] = ()
+    limits: Sequence[Limit] = ()
+    gaps: Sequence[Gap] = ()
+    spans: Sequence[Span] = ()
+    acts: Sequence[Act] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +121,19 @@ class Chart:
 
     width: int
     height: int
+    low_kg: float
+    high_kg: float
     lines: list[str]
     dots: list[Dot]
     doubted: list[Dot]
-    gaps: list[Rect]
+    gaps: list[tuple[Rect, Gap]]
     dry: str
-    band: Rect | None
-    threshold_y: float | None
+    band: list[str]
+    limits: list[tuple[float, Limit]]
     ticks_kg: list[tuple[float, float]]
     ticks_at: list[tuple[float, datetime]]
-    marks: list[tuple[float, Mark]]
+    spans: list[tuple[float, float, Span]]
+    acts: list[tuple[float, Act]]
     left: int = LEFT
     right: int = RIGHT
     floor: float = 0
@@ -99,7 +144,7 @@ class Frame:
 
     def __init__(self, scene: Scene, *, width: int, height: int) -> None:
         self.scene, self.width, self.height = scene, width, height
-        self.floor = height - BOTTOM - LANE
+        self.floor = height - BOTTOM - 2 * LANE
         self.low, self.high = _span_kg(scene)
 
     def x(self, at: datetime) -> float:
@@ -114,7 +159,7 @@ class Frame:
         return self.low <= kg <= self.high
 
 
-def draw(scene: Scene, *, width: int = 960, height: int = 330) -> Chart:
+def draw(scene: Scene, *, width: int = 960, height: int = 350) -> Chart:
     """The chart of a scene."""
     frame = Frame(scene, width=width, height=height)
     accepted = sorted((p for p in scene.points if p.reason is None), key=lambda point: point.measured_at)
@@ -123,20 +168,23 @@ def draw(scene: Scene, *, width: int = 960, height: int = 330) -> Chart:
     return Chart(
         width=width,
         height=height,
+        low_kg=round(frame.low, 2),
+        high_kg=round(frame.high, 2),
         lines=_lines(dots),
         dots=dots,
         doubted=doubted,
-        gaps=_gaps(accepted, frame),
+        gaps=[(_tall(frame, gap), gap) for gap in scene.gaps],
         dry=_dry(frame),
         band=_band(frame),
-        threshold_y=frame.y(scene.threshold_kg) if scene.threshold_kg and frame.shows(scene.threshold_kg) else None,
+        limits=[(frame.y(one.weight_kg), one) for one in scene.limits if frame.shows(one.weight_kg)],
         ticks_kg=[(frame.y(kg), kg) for kg in _ticks_kg(frame.low, frame.high)],
         ticks_at=[
             (x, at)
             for at in _ticks_at(scene, most=max(3, width // 110))
             if (x := frame.x(at)) <= width - RIGHT - 18  # else its label would be cut
         ],
-        marks=[(frame.x(mark.at), mark) for mark in scene.marks if scene.start <= mark.at <= scene.end],
+        spans=[(frame.x(s.since), frame.x(s.until), s) for s in scene.spans if s.until >= scene.start],
+        acts=[(frame.x(act.at), act) for act in scene.acts if scene.start <= act.at <= scene.end],
         floor=frame.floor,
     )
 
@@ -144,7 +192,7 @@ def draw(scene: Scene, *, width: int = 960, height: int = 330) -> Chart:
 def _span_kg(scene: Scene) -> tuple[float, float]:
     kgs = [point.weight_kg for point in scene.points if point.reason is None]
     kgs += [step.weight_kg for step in _shown_steps(scene)]
-    kgs += [scene.threshold_kg] if scene.threshold_kg else []
+    kgs += [limit.weight_kg for limit in scene.limits if limit.kind == "fired"]
     if not kgs:
         kgs = [point.weight_kg for point in scene.points] or [70.0]
     low, high = min(kgs) - 0.5, max(kgs) + 0.5
@@ -170,14 +218,9 @@ def _lines(dots: list[Dot]) -> list[str]:
     return [" ".join(f"{dot.x},{dot.y}" for dot in run) for run in runs if len(run) > 1]
 
 
-def _gaps(accepted: list[Point], frame: Frame) -> list[Rect]:
-    times = [point.measured_at for point in accepted]
-    times += [frame.scene.end] if times else []
-    return [
-        Rect(x=frame.x(a), y=TOP, width=round(frame.x(b) - frame.x(a), 1), height=frame.floor - TOP)
-        for a, b in pairwise(times)
-        if b - a > GAP
-    ]
+def _tall(frame: Frame, gap: Gap) -> Rect:
+    x = frame.x(gap.since)
+    return Rect(x=x, y=TOP, width=round(frame.x(gap.until) - x, 1), height=frame.floor - TOP)
 
 
 def _dry(frame: Frame) -> str:
@@ -189,12 +232,21 @@ def _dry(frame: Frame) -> str:
     return f"{path} H {frame.x(frame.scene.end)}" if path else ""
 
 
-def _band(frame: Frame) -> Rect | None:
-    if frame.scene.band is None:
-        return None
-    low, high = frame.scene.band
-    y = frame.y(high)
-    return Rect(x=LEFT, y=y, width=frame.width - LEFT - RIGHT, height=round(frame.y(low) - y, 1))
+def _band(frame: Frame) -> list[str]:
+    """Polygons, one for each stretch of days without a gap; the range of a lone day is drawn a day wide."""
+    runs: list[list[Usual]] = []
+    for one in frame.scene.usual:
+        if runs and one.at - runs[-1][-1].at <= GAP:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    return [_polygon(frame, run) for run in runs]
+
+
+def _polygon(frame: Frame, run: Sequence[Usual]) -> str:
+    corners = [(frame.x(one.at), frame.y(one.high_kg)) for one in run]
+    corners += [(frame.x(one.at), frame.y(one.low_kg)) for one in reversed(run)]
+    return " ".join(f"{x},{y}" for x, y in corners)
 
 
 def _ticks_kg(low: float, high: float) -> list[float]:

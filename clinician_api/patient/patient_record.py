@@ -11,6 +11,7 @@ from clinician_api import vocabulary
 from clinician_api.patient import chart
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 from schemas.database import Connection
+from schemas.patient_day import DayState
 
 MOST_READINGS = 5000
 
@@ -70,15 +71,18 @@ def departed(conn: Connection, patient_id: str) -> Departed | None:
 
 @dataclass(frozen=True, kw_only=True)
 class DryWeight:
-    """A dry weight (kg), who set it and since when it holds."""
+    """A version of the dry weight (kg): since when it holds, who set it, when and why."""
 
     weight_kg: float
     valid_from: datetime
+    recorded_at: datetime
     author: str | None
+    reason: str | None
+    note: str
 
 
 DRY_WEIGHTS: LiteralString = """
-SELECT weight_kg::float8 AS weight_kg, valid_from, u.display_name AS author
+SELECT weight_kg::float8 AS weight_kg, valid_from, recorded_at, u.display_name AS author, reason, note
 FROM dry_weight LEFT JOIN app_user AS u ON u.user_id = author
 WHERE patient_id = %(patient_id)s ORDER BY valid_from DESC, dry_weight_id DESC
 """
@@ -88,18 +92,6 @@ def dry_weights(conn: Connection, patient_id: str) -> list[DryWeight]:
     """All of them, the newest first."""
     with conn.cursor(row_factory=class_row(DryWeight)) as cursor:
         return cursor.execute(DRY_WEIGHTS, {"patient_id": patient_id}).fetchall()
-
-
-SET_DRY_WEIGHT: LiteralString = """
-INSERT INTO dry_weight (patient_id, weight_kg, valid_from, recorded_at, author)
-VALUES (%(patient_id)s, %(weight_kg)s, %(now)s, %(now)s, %(author)s)
-"""
-
-
-def set_dry_weight(conn: Connection, patient_id: str, *, weight_kg: float, author: int, now: datetime) -> None:
-    """A new one is added; the old ones stay."""
-    given = {"patient_id": patient_id, "weight_kg": weight_kg, "author": author, "now": now}
-    conn.execute(SET_DRY_WEIGHT, given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +117,9 @@ class Reading:
 
     @property
     def point(self) -> chart.Point:
-        return chart.Point(measured_at=self.measured_at, weight_kg=self.weight_kg, reason=self.quarantine_reason)
+        return chart.Point(
+            measured_at=self.measured_at, weight_kg=self.weight_kg, reason=self.quarantine_reason, state=self.state
+        )
 
 
 READINGS: LiteralString = """
@@ -161,6 +155,18 @@ def first_reading_at(conn: Connection, patient_id: str) -> datetime | None:
         return None
     assert isinstance(row[0], datetime)
     return row[0]
+
+
+DAYS: LiteralString = """
+SELECT day, state FROM patient_day
+WHERE patient_id = %(patient_id)s AND day BETWEEN %(first)s AND %(last)s ORDER BY day
+"""
+
+
+def days(conn: Connection, patient_id: str, *, first: date, last: date) -> dict[date, DayState]:
+    """What became of each of the patient's days, as far as it has been explained."""
+    asked = {"patient_id": patient_id, "first": first, "last": last}
+    return dict(conn.execute(DAYS, asked).fetchall())  # type: ignore[arg-type]  # the table's CHECK
 
 
 class Event(BaseModel):

@@ -1,19 +1,21 @@
-"""What is there to know and to do for one patient? The page with chart, evidence and acts; and the dry weight."""
+"""What is there to know and to do for one patient? The page with chart, evidence, journal and every form."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
-from starlette.responses import RedirectResponse, Response
+from fastapi import APIRouter, HTTPException, Query, Request
+from starlette.responses import Response
 
 from clinician_api import audit
-from clinician_api.dependencies import LIVE_HEADER, Now, OwnForm, Page, SignedIn, ThePage, Transaction
+from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import chart, patient_record, pauses
-from clinician_api.patient.patient_record import DryWeight, Episode, Reading
+from clinician_api.patient import chart, journal_record, patient_record, pauses, plan_record, scene, usual
+from clinician_api.patient.patient_record import Reading
 from schemas.database import Connection
 
 router = APIRouter()
@@ -24,22 +26,25 @@ RANGES = {
     "365": message("1 year"),
     "all": message("All"),
 }
-NOISES = 2.0  # the personal band is the baseline ± this many standard deviations of the person's own noise
 MOST_CHECKS = 10
-BAD_WEIGHT = message("The dry weight must be a number of kg between 20 and 400, such as 72.5.")
+ENDED = message(
+    "The monitoring of this patient has ended meanwhile. Nothing was recorded; what you typed is kept below."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """What was typed into a form that could not be accepted, to be shown again with the reason."""
 
-    episode_id: int | None
     problem: str
+    episode_id: int | None = None
     act: str = "close"
     note: str = ""
     outcome: str = ""
     until: str = ""
-    weight: str = ""
+    form: str = "episode"
+    """Which of the page's forms it was: journal entries by their kind."""
+    typed: Mapping[str, object] = field(default_factory=dict)
 
 
 @router.get("/patients/{patient_id}")
@@ -67,27 +72,33 @@ def answer(
     if who is None:
         raise HTTPException(404)
     start = _start(conn, patient_id, range_, now=page.now)
-    readings = patient_record.readings(conn, patient_id, start=start, end=page.now)
-    episodes = patient_record.episodes(conn, patient_id)
-    dry_weights = patient_record.dry_weights(conn, patient_id)
-    scene = _scene(page, readings, episodes, dry_weights, start=start, zone=ZoneInfo(who.time_zone))
+    zone = ZoneInfo(who.time_zone)
+    course = known(conn, patient_id, zone, start=start, end=page.now)
+    drawn = scene.scene(course, start=start, end=page.now)
+    rows = scene.rows(course, drawn)
+    charts = {"wide": chart.draw(drawn), "narrow": chart.draw(drawn, width=420, height=330)}
+    data = scene.data(drawn, rows, low_kg=charts["wide"].low_kg, high_kg=charts["wide"].high_kg)
     return page.answer(
         "patient.html",
         status=status,
         zone=who.time_zone,
         patient=who,
-        dry_weights=dry_weights,
-        readings=readings,
-        checks=_checks(readings),
-        episodes=episodes,
-        charts={"wide": chart.draw(scene), "narrow": chart.draw(scene, width=420, height=300)},
-        scene=scene,
+        dry_weights=course.dry_weights,
+        rows=rows,
+        weighed=sum(row.reading is not None for row in rows),
+        checks=_checks([row.reading for row in rows if row.reading]),
+        episodes=course.episodes,
+        charts=charts,
+        scene=drawn,
+        data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
         ranges=RANGES,
         range=range_,
         draft=draft,
         joined=joined,
-        pauses=pauses.of_patient(conn, patient_id, since=page.now.astimezone(ZoneInfo(who.time_zone)).date()),
+        pauses=pauses.of_patient(conn, patient_id, since=page.now.astimezone(zone).date()),
         pause_kinds=pauses.KINDS,
+        journal=course.journal,
+        today=page.now.astimezone(zone).date(),
         departed=patient_record.departed(conn, patient_id),
         request_id=uuid4,
     )
@@ -106,48 +117,20 @@ def _start(conn: Connection, patient_id: str, range_: str, *, now: datetime) -> 
     return min(first, now - timedelta(days=7))
 
 
-def _scene(
-    page: Page, readings: list[Reading], episodes: list[Episode], dry_weights: list[DryWeight], *, start: datetime,
-    zone: ZoneInfo,
-) -> chart.Scene:  # fmt: skip
-    """Band and threshold come from the newest open episode with a weight in its evidence: nothing is computed here."""
-    known = next((e.evidence for e in episodes if e.evidence.baseline_kg is not None), None)
-    band = None
-    if known and known.baseline_kg is not None and known.noise_kg is not None:
-        band = known.baseline_kg - NOISES * known.noise_kg, known.baseline_kg + NOISES * known.noise_kg
-    fired = next((e.evidence for e in episodes if e.closed_at is None and e.evidence.would_not_have_fired_at_kg), None)
-    return chart.Scene(
-        start=start,
-        end=page.now,
+def known(conn: Connection, patient_id: str, zone: ZoneInfo, *, start: datetime, end: datetime) -> scene.Known:
+    """Everything the page shows, each by one query over an index."""
+    first, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+    return scene.Known(
         zone=zone,
-        points=[reading.point for reading in readings],
-        steps=[chart.Step(since=dry.valid_from, weight_kg=dry.weight_kg) for dry in dry_weights],
-        band=band,
-        threshold_kg=fired.would_not_have_fired_at_kg if fired else None,
-        marks=[chart.Mark(at=e.opened_at, severity=e.severity, label=e.cause) for e in episodes],
+        readings=patient_record.readings(conn, patient_id, start=start - usual.BEFORE, end=end),
+        days=patient_record.days(conn, patient_id, first=first, last=last),
+        dry_weights=patient_record.dry_weights(conn, patient_id),
+        episodes=patient_record.episodes(conn, patient_id),
+        journal=journal_record.entries(conn, patient_id),
+        plan=plan_record.plan(conn, patient_id),
     )
 
 
-@router.post("/patients/{patient_id}/dry-weight", dependencies=[OwnForm])
-def set_dry_weight(
-    patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage, weight: Annotated[str, Form()] = ""
-) -> Response:
-    """Set a dry weight from now on, signed by the user."""
-    weight_kg = _kg(weight)
-    if weight_kg is None:
-        draft = Draft(episode_id=None, problem=BAD_WEIGHT, weight=weight[:20])
-        return answer(conn, page, patient_id, draft=draft, status=422)
-    if patient_record.patient(conn, patient_id) is None:
-        raise HTTPException(404)
-    patient_record.set_dry_weight(conn, patient_id, weight_kg=weight_kg, author=user.user_id, now=now)
-    audit.write(conn, "dry_weight.set", of=patient_id, by=user.user_id, at=now)
-    return RedirectResponse(f"/patients/{patient_id}", status_code=303)
-
-
-def _kg(text: str) -> float | None:
-    """A weight as typed, with a comma or a point."""
-    try:
-        weight_kg = round(float(text.strip().replace(",", ".").removesuffix("kg")), 1)
-    except ValueError:
-        return None
-    return weight_kg if 20 <= weight_kg <= 400 else None
+def ended(conn: Connection, patient_id: str) -> str | None:
+    """The sentence for whoever changes something of a patient who is watched no longer."""
+    return ENDED if patient_record.departed(conn, patient_id) else None

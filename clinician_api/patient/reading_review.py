@@ -1,9 +1,9 @@
-"""Is this weight really hers? A doubted weight is released, an accepted one excluded, and either undone, signed."""
+"""Is this weight really hers? A doubted weight is asked about and released or excluded, and either undone, signed."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Form, HTTPException
 from psycopg.rows import class_row
@@ -13,13 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record
+from clinician_api.patient import patient_record, typed
 from schemas.database import Connection
 
 router = APIRouter()
-LONGEST_NOTE = 10_000
+Action = Literal["release", "exclude", "undo", "asked"]
 POSSIBLE = {
-    "quarantined": ("release", "exclude"),
+    "quarantined": ("release", "exclude", "asked"),
     "accepted": ("exclude", "undo"),
     "excluded": ("undo",),
     "superseded": (),
@@ -33,7 +33,9 @@ DECIDED_MEANWHILE = message(
 TAKEN_BACK_MEANWHILE = message(
     "This weight stands otherwise by now. Your decision was not recorded; see how it stands."
 )
-_ACTIONS: dict[str, audit.Action] = {"release": "reading.release", "exclude": "reading.exclude", "undo": "reading.undo"}
+_ACTIONS: dict[Action, audit.Action] = {
+    "release": "reading.release", "exclude": "reading.exclude", "undo": "reading.undo", "asked": "reading.asked",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Review:
 
     review_id: int
     request_id: UUID
-    action: Literal["release", "exclude", "undo"]
+    action: Action
     reason: str | None
     note: str
     who: str
@@ -85,13 +87,18 @@ class Decision:
     """What a form says; `after` is the last review that its author saw, 0 if there was none."""
 
     request_id: UUID
-    action: Literal["release", "exclude", "undo"]
+    action: Action
     reason: str | None
     note: str
     after: int
 
 
-def _reading(conn: Connection, patient_id: str, *, reading_id: int, at: datetime) -> Reading:
+def find(conn: Connection, patient_id: str, *, reading_id: int, at: datetime) -> Reading:
+    """The weight of this patient, by its number and its time.
+
+    Raises:
+        HTTPException: 404, there is none.
+    """
     asked = {"patient_id": patient_id, "reading_id": reading_id, "at": at}
     with conn.cursor(row_factory=class_row(Reading)) as cursor:
         found = cursor.execute(READING, asked).fetchone() if 0 < reading_id < 2**63 else None
@@ -109,7 +116,7 @@ def reviews(conn: Connection, reading_id: int) -> list[Review]:
 def possible(reading: Reading, said: list[Review]) -> tuple[str, ...]:
     """What can be done to it now: only what a person did can be undone, never what its source said."""
     last = said[-1].action if said else "undo"
-    return tuple(action for action in POSSIBLE[reading.state] if action != "undo" or last != "undo")
+    return tuple(action for action in POSSIBLE[reading.state] if action != "undo" or last not in {"undo", "asked"})
 
 
 @router.get("/patients/{patient_id}/readings/{reading_id}")
@@ -118,7 +125,7 @@ def show(
 ) -> Response:
     """One weight: why it is doubted, what people said of it, and what can be done."""
     audit.write(conn, "patient.read", of=patient_id, by=user.user_id, at=now)
-    return _answer(conn, page, patient_id, _reading(conn, patient_id, reading_id=reading_id, at=at))
+    return _answer(conn, page, patient_id, find(conn, patient_id, reading_id=reading_id, at=at))
 
 
 def _answer(
@@ -151,28 +158,30 @@ def decide(  # noqa: PLR0913, PLR0917 a form's fields
     page: ThePage,
     at: Annotated[AwareDatetime, Form()],
     request_id: Annotated[UUID, Form()],
-    decision: Annotated[Literal["release", "exclude", "undo"], Form()],
+    decision: Annotated[Action, Form()],
     after: Annotated[int, Form()],
     reason: Annotated[str, Form()] = "",
     note: Annotated[str, Form()] = "",
 ) -> Response:
     """It is hers, it does not count, or: what was said last was wrong."""
     conn.execute(LOCK_READING, {"reading_id": reading_id})
-    reading = _reading(conn, patient_id, reading_id=reading_id, at=at)
-    note = note.replace("\r\n", "\n").replace("\0", "")  # browsers send \r\n and count \n
+    reading = find(conn, patient_id, reading_id=reading_id, at=at)
+    note = typed.note(note)
     coded = reason if decision == "exclude" else None
     said = Decision(request_id=request_id, action=decision, reason=coded, note=note, after=after)
     if refused := _refused(page, said):
         return _answer(conn, page, patient_id, reading, problem=refused, note=note, status=422)
-    if late := _late(page, reading, reviews(conn, reading_id), said):
-        return _answer(conn, page, patient_id, reading, problem=late, note=note, status=409)
+    if problem := late(page, reading, reviews(conn, reading_id), said):
+        return _answer(conn, page, patient_id, reading, problem=problem, note=note, status=409)
     if record(conn, reading, said, author=user.user_id, now=now):
+        if decision == "undo":
+            _take_back(conn, reading, said, author=user.user_id, now=now)
         audit.write(conn, _ACTIONS[decision], of=f"{patient_id} {reading_id}", by=user.user_id, at=now)
     return RedirectResponse(f"/patients/{patient_id}#checks", status_code=303)
 
 
 def _refused(page: Page, decision: Decision) -> str | None:
-    if len(decision.note) > LONGEST_NOTE:
+    if len(decision.note) > typed.LONGEST_NOTE:
         return page.words.text(NOTE_TOO_LONG)
     is_known = decision.reason is None or decision.reason in vocabulary.EXCLUSIONS
     return None if is_known else page.words.text(NO_REASON)
@@ -193,7 +202,7 @@ def record(conn: Connection, reading: Reading, decision: Decision, *, author: in
     return conn.execute(RECORD, vars(reading) | vars(decision) | {"author": author, "at": now}).rowcount == 1
 
 
-def _late(page: Page, reading: Reading, said: list[Review], decision: Decision) -> str | None:
+def late(page: Page, reading: Reading, said: list[Review], decision: Decision) -> str | None:
     """Why this cannot be done any more; a form sent twice is no problem."""
     if any(review.request_id == decision.request_id for review in said):
         return None
@@ -201,3 +210,26 @@ def _late(page: Page, reading: Reading, said: list[Review], decision: Decision) 
     if last and last.review_id != decision.after:
         return page.words.text(DECIDED_MEANWHILE) % {"who": last.who, "when": page.words.moment(last.at)}
     return None if decision.action in possible(reading, said) else page.words.text(TAKEN_BACK_MEANWHILE)
+
+
+# The weight as it counts for the patient to whom it was reassigned, if nobody has excluded it there.
+COPY: LiteralString = """
+SELECT s.patient_id, s.reading_id, s.measured_at FROM given_weight AS g JOIN standing_reading AS s
+  ON s.site = 'manual' AND s.device_id = g.patient_id AND s.measured_at = g.measured_at AND s.weight_kg = g.weight_kg
+WHERE g.of_reading = %(reading_id)s AND s.state = 'accepted' ORDER BY g.given_id DESC LIMIT 1
+"""
+
+
+def _take_back(conn: Connection, reading: Reading, undo: Decision, *, author: int, now: datetime) -> None:
+    """A reassignment undone here no longer counts there either."""
+    row = conn.execute(COPY, {"reading_id": reading.reading_id}).fetchone()
+    if row is None:
+        return
+    patient_id, reading_id, at = row
+    assert isinstance(reading_id, int)
+    assert isinstance(at, datetime)
+    copy = find(conn, str(patient_id), reading_id=reading_id, at=at)
+    excluded = Decision(
+        request_id=uuid5(undo.request_id, "copy"), action="exclude", reason="other_patient", note="", after=0
+    )
+    record(conn, copy, excluded, author=author, now=now)

@@ -13,6 +13,12 @@
   const keyOf = (area) => `vigie-draft-${document.body.dataset.user}-${area.dataset.draft}`;
   function restoreDrafts() {
     for (const area of document.querySelectorAll("textarea[data-draft]")) {
+      // What the page shows as recorded was sent; everything else is still only here.
+      const sent = sessionStorage.getItem(`${keyOf(area)}-sent`);
+      if (sent && document.querySelector(`[data-request="${CSS.escape(sent)}"]`)) {
+        sessionStorage.removeItem(keyOf(area));
+        sessionStorage.removeItem(`${keyOf(area)}-sent`);
+      }
       const kept = sessionStorage.getItem(keyOf(area));
       if (!area.value && kept) {
         area.value = kept;
@@ -26,10 +32,15 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.action.endsWith("/sign-out")) sessionStorage.clear();
+    for (const area of form.querySelectorAll("textarea[data-draft]")) {
+      const request = form.querySelector("[name=request_id]");
+      if (request) sessionStorage.setItem(`${keyOf(area)}-sent`, request.value);
+    }
     if (!form.matches("[data-once]")) return;
-    const button = form.querySelector("button");
-    setTimeout(() => { button.disabled = true; });
-    setTimeout(() => { button.disabled = false; }, 5000);
+    const buttons = form.querySelectorAll("button");
+    const able = (is) => { for (const button of buttons) button.disabled = !is; };
+    setTimeout(able, 0, false);
+    setTimeout(able, 5000, true);
   });
   restoreDrafts();
 
@@ -78,6 +89,7 @@
     if (alike) keepOpen(part, next);
     part.replaceWith(next);
     htmx.process(next);
+    document.dispatchEvent(new Event("vigie:replaced"));
     const again = alike && place >= 0 ? stops(next)[place]
       : focused && [...next.querySelectorAll("tbody a")].find((link) => link.href === focused.href);
     if (again) again.focus({ preventScroll: true });
@@ -85,7 +97,7 @@
   function refreshPatient(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
     let left = false;
-    for (const id of ["head", "weights", "checks", "episodes", "closed"]) {
+    for (const id of ["head", "due", "weights", "checks", "episodes", "closed", "journal", "dry"]) {
       const part = document.getElementById(id);
       const next = fresh.getElementById(id);
       if (!part || !next) continue;

@@ -36,12 +36,15 @@ def of(conn: Connection, patient_id: str, *, now: datetime) -> Drawer | None:
         zone=ZoneInfo(who.time_zone),
         points=[reading.point for reading in readings],
         steps=[chart.Step(since=dry.valid_from, weight_kg=dry.weight_kg) for dry in dry_weights],
-        marks=[chart.Mark(at=e.opened_at, severity=e.severity, label=e.cause) for e in open_ones],
+        spans=[
+            chart.Span(since=max(e.opened_at, now - SHOWN), until=now, severity=e.severity, label=e.cause)
+            for e in open_ones
+        ],
     )
     return Drawer(
         patient=who,
         dry_weights=dry_weights,
         episodes=open_ones,
         departed=patient_record.departed(conn, patient_id),
-        chart=chart.draw(scene, width=420, height=220),
+        chart=chart.draw(scene, width=420, height=240),
     )

@@ -148,7 +148,9 @@ def test_a_dry_weight_is_added_dated_and_signed(
     connection: Connection, people: Site, typed: str, stored: float
 ) -> None:
     client = people.signed_in(seed.CARDIOLOGIST)
-    assert client.post(f"{PAGE}/dry-weight", data={"csrf": csrf(client), "weight": typed}).status_code == 303
+    given = form(client, weight=typed, reason="hospital_stay")
+    for _ in range(2):
+        assert client.post(f"{PAGE}/dry-weight", data=given).status_code == 303
     rows = connection.execute(
         "SELECT weight_kg::float8, author IS NULL FROM dry_weight ORDER BY dry_weight_id"
     ).fetchall()
@@ -159,7 +161,7 @@ def test_a_dry_weight_is_added_dated_and_signed(
 @pytest.mark.parametrize("typed", ["", "19", "401", "nan", "7 2", "<b>"])
 def test_a_dry_weight_that_is_none_is_said(connection: Connection, people: Site, typed: str) -> None:
     client = people.signed_in()
-    answer = client.post(f"{PAGE}/dry-weight", data={"csrf": csrf(client), "weight": typed})
+    answer = client.post(f"{PAGE}/dry-weight", data=form(client, weight=typed, reason="first"))
     assert answer.status_code == 422
     assert "Le poids sec doit être un nombre de kg" in answer.text
     assert connection.execute("SELECT count(*) FROM dry_weight").fetchone() == (1,)
