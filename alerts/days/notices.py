@@ -1,4 +1,4 @@
-"""What is told by the hour, without being an alert? A test that was asked for, the daily count, reminders, mute scales.
+"""What is told by the hour, without being an alert? Tests asked for, the daily count, reminders, mute scales, pauses.
 
 A mute scale is the technician's; the nurse is told, as the arrêté asks, by the alert of no transmission. Each row is
 written once, whoever looks how often.
@@ -57,8 +57,27 @@ WHERE duty = 'technical' AND here::time >= '09:00' AND mute.count > 0
 ON CONFLICT DO NOTHING
 """
 
+# On the morning before its last day, to whoever set that day; to the nurses, if no message reaches them any more.
+ENDING_PAUSES: LiteralString = """
+INSERT INTO plain_notice (kind, about, user_id, created_at, due_at, facts)
+SELECT 'pause_ends', pause_id || ' until ' || last_day, person.user_id, %(now)s, %(now)s,
+       jsonb_build_object('pause', pause_id, 'day', last_day)
+FROM standing_pause AS pause, LATERAL (
+    SELECT (last_day - 1 + time '09:00') AT TIME ZONE 'Europe/Paris' AS at) AS reminder, LATERAL (
+    SELECT user_id FROM usable_channel WHERE user_id = pause.author
+    UNION
+    SELECT user_id FROM usable_channel JOIN app_user USING (user_id)
+    WHERE role = 'nurse' AND NOT EXISTS (SELECT FROM usable_channel WHERE user_id = pause.author)) AS person
+WHERE last_day BETWEEN greatest(first_day, (%(now)s AT TIME ZONE 'Europe/Paris')::date)
+                   AND (%(now)s AT TIME ZONE 'Europe/Paris')::date + 1
+  AND first_day > (%(now)s AT TIME ZONE 'Europe/Paris')::date - 185
+  AND changed_at < reminder.at AND reminder.at <= %(now)s
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = pause.patient_id)
+ON CONFLICT DO NOTHING
+"""
+
 
 def write(conn: Connection, *, now: datetime) -> None:
     """Write what its hour has come for."""
-    for statement in (REQUESTS, DIGESTS, REMINDERS, MUTE_SCALES):
+    for statement in (REQUESTS, DIGESTS, REMINDERS, MUTE_SCALES, ENDING_PAUSES):
         conn.execute(statement, {"now": now})

@@ -17,6 +17,7 @@ Kind = Literal[
     "program_silent",
     "scales_silent",
     "reminder",
+    "pause_ends",
 ]
 NOW_OR_NEVER: frozenset[Kind] = frozenset({"channel_test", "channel_code"})
 """Somebody waits before the screen, and asks again."""
@@ -148,6 +149,18 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
             "Good morning, please remember to weigh yourself. In an emergency call 15.",
         ),
     },
+    "pause_ends": {
+        "fr": (
+            "Vigie : la pause {pause} se termine",
+            ("Dernier jour de la pause {pause} : {day}. Ensuite, l'absence de pesée sera de nouveau signalée.",),
+            "Vigie: la pause {pause} se termine le {day}.",
+        ),
+        "en": (
+            "Vigie: pause {pause} ends",
+            ("Last day of pause {pause}: {day}. After it, missing weights are alerted again.",),
+            "Vigie: pause {pause} ends on {day}.",
+        ),
+    },
 }
 PATHS: dict[Kind, str] = {
     "outage_began": "/",
@@ -155,13 +168,14 @@ PATHS: dict[Kind, str] = {
     "channel_disabled": "/account",
     "digest": "/",
     "scales_silent": "/scales",
+    "pause_ends": "/pauses/{pause}",
 }
 
 
 def message(kind: Kind, facts: Mapping[str, Any], *, notice_id: int, url: str, language: Language) -> texts.Message:
     """One notice; `url` is where the dashboard is."""
     subject, lines, sms = WORDS[kind][language]
-    link = url + PATHS[kind] if kind in PATHS else ""
+    link = url + PATHS[kind].format_map(facts) if kind in PATHS else ""
     return texts.plain(
         reference=f"vigie-notice-{notice_id}",
         subject=subject.format_map(facts),

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg_pool import ConnectionPool
 
 from alerts import pause_store
-from alerts.days import ledger
+from alerts.days import ledger, notices
 from alerts.days.keeper import Keeper
 from alerts.detectors import silence
 from alerts.detectors.silence import A_DAY, Span
@@ -151,6 +151,40 @@ def test_nothing_of_a_pause_can_be_overwritten_and_none_lasts_longer_than_half_a
             clinic.move_pause(one.conn, pause_id, longer, now=NOW)
         with pytest.raises(psycopg.errors.CheckViolation), one.conn.transaction():
             clinic.pause(one.conn, "P1", TODAY, longer, now=NOW)
+
+
+def reminded(conn: Connection, now: datetime) -> list[tuple[str, int]]:
+    notices.write(conn, now=now)
+    notices.write(conn, now=now + HOUR)
+    conn.commit()
+    rows: list[Any] = conn.execute("SELECT facts ->> 'day', user_id FROM plain_notice ORDER BY notice_id").fetchall()
+    conn.commit()
+    return rows
+
+
+def test_whoever_paused_is_reminded_once_on_the_morning_before_the_last_day_and_again_if_it_is_moved(
+    one: Clinic,
+) -> None:
+    nine = datetime.combine(TODAY, time(9), tzinfo=PARIS)
+    (author,) = one.conn.execute("SELECT min(user_id) FROM app_user").fetchone() or (0,)
+    assert isinstance(author, int)
+    clinic.add_user(one.conn, language="en")
+    pause_id = clinic.pause(one.conn, "P1", TODAY + A_DAY, TODAY + 10 * A_DAY, now=NOW)
+    clinic.pause(one.conn, "P1", TODAY + 60 * A_DAY, TODAY + 60 * A_DAY, now=nine + 59 * A_DAY)  # told the day before
+    assert reminded(one.conn, nine + 9 * A_DAY - 2 * HOUR) == []
+    first = ((TODAY + 10 * A_DAY).isoformat(), author)
+    assert reminded(one.conn, nine + 9 * A_DAY) == [first]
+    clinic.move_pause(one.conn, pause_id, TODAY + 20 * A_DAY, now=nine + 9 * A_DAY + HOUR)
+    assert reminded(one.conn, nine + 19 * A_DAY) == [first, ((TODAY + 20 * A_DAY).isoformat(), author)]
+    assert len(reminded(one.conn, nine + 60 * A_DAY)) == 2
+
+
+def test_the_nurses_are_reminded_of_a_pause_whose_author_no_message_reaches(one: Clinic) -> None:
+    clinic.pause(one.conn, "P1", TODAY + A_DAY, TODAY + 10 * A_DAY, now=NOW)
+    one.conn.execute("UPDATE app_user SET disabled_at = now()")
+    one.conn.commit()
+    nurse = clinic.add_user(one.conn, language="en")
+    assert reminded(one.conn, NOW + 9 * A_DAY + HOUR) == [((TODAY + 10 * A_DAY).isoformat(), nurse)]
 
 
 DAYS = st.integers(-30, 60).map(lambda day: date(2026, 3, 10) + day * A_DAY)  # with the night that has no 2 o'clock

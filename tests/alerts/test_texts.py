@@ -34,6 +34,7 @@ FACTS = {
     "problem": "silent",
     "count": 3,
     "days": 3,
+    "pause": 31,
 }
 
 
