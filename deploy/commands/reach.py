@@ -1,5 +1,6 @@
 """`vigie contact`, `remind`, `canary`: who is told of what is no alert, and whether alerts arrive at all."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal, LiteralString
@@ -51,6 +52,8 @@ def remind(
     """Remind a patient who wishes it to weigh, on mornings without a weight; without an address, no more."""
     from deploy.outcome import CommandError
 
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", at):
+        raise typer.BadParameter("write the hour as 10:00", param_hint="--at")
     with _database() as (conn, clock):
         values = {"patient_id": patient_id, "url": notify_url, "at": at, "language": language, "now": clock.now()}
         if conn.execute(REMIND if notify_url else REMIND_NO_MORE, values).rowcount != 1:

@@ -18,6 +18,7 @@ PAGES = (
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/detection", "/detection/trials/1", "/detection/trials/2", "/patients/p-0003/try",
     "/pauses", "/patients/p-0003/pauses",
+    "/account", "/t/nothing",
     "/duty", "/duty/1", "/duty/1?at=2026-11-29T03:00&severity=alarm",
 )  # fmt: skip
 RULES = {
@@ -46,11 +47,16 @@ def test_axe_finds_nothing_on_any_page(
 
 
 def try_out(screen: Screen, database_url: str) -> None:
-    """A trial that is answered, and one that waits; a pause."""
+    """A trial that is answered, and one that waits; a pause; a channel to be confirmed."""
     screen.page.goto("/patients/p-0003/pauses")
     screen.page.locator("input[value=hospital]").check()
     screen.page.fill("#last", screen.page.input_value("#first"))
     screen.page.locator("form[action='/patients/p-0003/pauses'] button").click()
+    screen.page.goto("/account")
+    screen.page.fill("#url", "json://127.0.0.1:9/sms")
+    screen.page.fill("#quiet_from", "22:00")
+    screen.page.fill("#quiet_until", "07:00")
+    screen.page.click("form[action='/account/channels'] button")
     for _ in range(2):
         screen.page.goto("/detection")
         screen.page.fill("#threshold", "1.5")
