@@ -35,7 +35,7 @@ from clinician_api.patient import (
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
 from clinician_api.worklist import acts, time_machine, worklist
-from schemas import database
+from schemas import database, heartbeat
 from schemas.clock import Clock
 from schemas.settings import Settings
 
@@ -81,7 +81,10 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.feed = live.Feed(url)
         app.state.feed.start()
-        with database.open_pool(url, service="api", max_size=8) as app.state.pool:
+        with (
+            database.open_pool(url, service="api", max_size=8) as app.state.pool,
+            heartbeat.beating(url, service="api", program="api"),
+        ):
             yield
         app.state.feed.stop()
 

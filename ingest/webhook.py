@@ -21,7 +21,7 @@ from ingest.adapters.strict_json import MESSAGE_BYTES
 from ingest.message import Message
 from ingest.service import Batch
 from ingest.store import Outcome
-from schemas import database
+from schemas import database, heartbeat
 from schemas.clock import Clock
 from schemas.settings import Settings
 
@@ -38,7 +38,10 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with database.open_pool(url, service="ingest") as app.state.pool:
+        with (
+            database.open_pool(url, service="ingest") as app.state.pool,
+            heartbeat.beating(url, service="ingest", program="webhook"),
+        ):
             yield
 
     app = FastAPI(title="Vigie webhooks", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)

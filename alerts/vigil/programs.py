@@ -12,14 +12,16 @@ SILENT_SECONDS = 60.0
 
 STATES: LiteralString = """
 SELECT service, CASE WHEN now() - at > make_interval(secs => %(seconds)s)
-                     THEN 'silent' ELSE detail END AS state FROM heartbeat ORDER BY service
+                     THEN 'silent' ELSE detail END AS state
+FROM heartbeat WHERE detail <> 'ended' ORDER BY service
 """
 PAGE: LiteralString = """
 INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
 SELECT 'program_silent', service || ' ' || at::text, duty, %(now)s, %(now)s,
        jsonb_build_object('program', service, 'problem', 'no heartbeat')
 FROM contact, heartbeat
-WHERE duty = 'operations' AND now() - at > make_interval(secs => %(seconds)s) AND now() - at < interval '1 day'
+WHERE duty = 'operations' AND detail <> 'ended'
+  AND now() - at BETWEEN make_interval(secs => %(seconds)s) AND interval '1 day'
 ON CONFLICT DO NOTHING
 """
 

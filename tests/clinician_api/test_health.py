@@ -4,6 +4,7 @@ import httpx2
 import pytest
 
 from schemas.database import Connection
+from tests.alerts.program import eventually
 from tests.clinician_api.conftest import Site
 
 
@@ -55,3 +56,20 @@ def test_a_database_that_is_away_is_said_without_its_password() -> None:
     assert "secret-word" not in answer.text
     assert page.status_code == 503
     assert "La base de données ne répond pas" in page.text
+
+
+def test_the_screens_beat_while_they_run_and_say_when_they_end_in_order(
+    database_url: str, connection: Connection
+) -> None:
+    def said() -> str | None:
+        row = connection.execute("SELECT detail FROM heartbeat WHERE service = 'api'").fetchone()
+        connection.commit()
+        return str(row[0]) if row else None
+
+    site = Site(database_url)
+    site.start()
+    try:
+        eventually(lambda: said() == "ok")
+    finally:
+        site.stop()
+    assert said() == "ended"
