@@ -5,7 +5,7 @@ Both detectors are counted so, from their assessments of the same weights, and o
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
@@ -57,23 +57,45 @@ class Comparison:
         return figures
 
 
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """What each of the two would have raised for one patient."""
+
+    patient_id: str
+    weights: int
+    days: float
+    alerting: list[datetime]
+    shadow: list[datetime]
+
+
+def each(rows: Iterable[Judged]) -> Iterator[Raised]:
+    """Of each patient."""
+    for patient_id, group in groupby(rows, key=lambda row: row.patient_id):
+        judged = list(group)
+        yield Raised(
+            patient_id=patient_id,
+            weights=len(judged),
+            days=(judged[-1].at - judged[0].at).total_seconds() / 86400,
+            alerting=_alerts([(row.at, exceeds(row.score, row.threshold)) for row in judged]),
+            shadow=_alerts([(row.at, exceeds(row.shadow_score, row.shadow_threshold)) for row in judged]),
+        )
+
+
 def compare(rows: Iterable[Judged]) -> Comparison:
     """Set the two detectors side by side."""
     total: defaultdict[str, float] = defaultdict(float)
     patients = []
-    for patient_id, group in groupby(rows, key=lambda row: row.patient_id):
-        judged = list(group)
-        alerting = _alerts([(row.at, exceeds(row.score, row.threshold)) for row in judged])
-        shadow = _alerts([(row.at, exceeds(row.shadow_score, row.shadow_threshold)) for row in judged])
+    for one in each(rows):
+        alerting, shadow = one.alerting, one.shadow
         alone = [at for at in alerting if not _has_match(at, shadow)]
-        total["judged"] += len(judged)
-        total["days"] += (judged[-1].at - judged[0].at).total_seconds() / 86400
+        total["judged"] += one.weights
+        total["days"] += one.days
         total["alerting"] += len(alerting)
         total["shadow"] += len(shadow)
         if alerting or shadow:
             patients.append(
                 PatientInBoth(
-                    patient_id=patient_id,
+                    patient_id=one.patient_id,
                     both=len(alerting) - len(alone),
                     alerting_alone=alone,
                     shadow_alone=[at for at in shadow if not _has_match(at, alerting)],

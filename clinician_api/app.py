@@ -16,7 +16,7 @@ from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap, receipts
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
-from clinician_api.detection import signing, trials
+from clinician_api.detection import shadow, signing, trials
 from clinician_api.duty import calendar
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import (
@@ -69,6 +69,7 @@ ROUTERS = (
     trials.router,
     signing.router,
     calendar.router,
+    shadow.router,
 )
 
 
@@ -104,6 +105,7 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(SignInNeededError, _to_sign_in)
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(RequestValidationError, _refused)
+    app.add_exception_handler(psycopg.DataError, _refused)  # what no row could hold: NUL, a number beyond its type
     app.add_exception_handler(PoolTimeout, _database_away)
     app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_exception_handler(500, _broken)

@@ -65,6 +65,7 @@ DETECTORS = {
 TRIAL_PROBLEMS = {
     "never_alerts": message("This budget can be kept only by never alerting: allow more false alerts."),
     "no_such_detector": message("The program that assesses does not know this detector."),
+    "no_shadow": message("No detector runs in the shadow by now."),
     "failed": message("It could not be computed. The log of alerts says why; please tell whoever runs Vigie."),
 }
 POSTS = {

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Interval = tuple[float, float]
 """95 %."""
-Problem = Literal["never_alerts", "no_such_detector", "no_such_patient", "failed"]
+Problem = Literal["never_alerts", "no_such_detector", "no_shadow", "failed"]
 
 
 class Model(BaseModel):
@@ -84,3 +84,37 @@ class Result(Model):
     @property
     def lost(self) -> list[Case]:
         return [case for case in self.cases if case.is_lost]
+
+
+class ShadowSide(Model):
+    """What one of the two would have raised alone since the shadow began, and what nurses found behind it."""
+
+    detector: str
+    threshold: float | None
+    alerts: int
+    alerts_per_patient_year: float | None
+    judged: int
+    """Alerts within a week of an episode whose outcome was coded as confirmed or false."""
+    confirmed: int
+    confirmed_95: Interval | None
+
+
+class InBoth(Model):
+    """One patient's alerts: how often both, and when only one."""
+
+    patient_id: str
+    both: int
+    alerting_alone: list[AwareDatetime]
+    shadow_alone: list[AwareDatetime]
+
+
+class Beside(Model):
+    """The shadow beside the detector in force, on the weights that both have judged."""
+
+    since: AwareDatetime
+    weights: int
+    patient_years: float
+    both: int
+    alerting: ShadowSide
+    shadow: ShadowSide
+    patients: list[InBoth]

@@ -10,7 +10,7 @@ from multiprocessing import parent_process
 
 import psycopg
 
-from alerts import choice_store
+from alerts import choice_store, shadow_store
 from alerts.judgement import registry
 from alerts.judgement.choice import Choice, Duty
 from alerts.judgement.history import Course
@@ -18,14 +18,14 @@ from alerts.judgement.registry import UnknownDetectorError
 from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.trial import BudgetError
-from alerts.trials import compared, trial_store
+from alerts.trials import beside, compared, trial_store
 from alerts.trials.compared import Crew, Outcome, Setting
 from alerts.trials.trial_store import Request
 from schemas import database
 from schemas.database import Connection
 from schemas.plan import Plan
 from schemas.reading import HistoricReading
-from schemas.trial import Pair, Problem, Result
+from schemas.trial import Beside, Pair, Problem, Result
 
 Simulated = Callable[[datetime], Study]
 """Simulated patients until that day, for a history too short to tell."""
@@ -36,6 +36,10 @@ READ, STUDIED, JUDGED = 0.4, 0.6, 0.9
 """Of the time that a year of 800 patients takes."""
 POLITE = 10
 EVERY_SECONDS = 0.3
+
+
+class NoShadowError(Exception):
+    """No detector runs in the shadow."""
 
 
 def run(url: str, trial_id: int, now: datetime, simulated: Simulated) -> None:
@@ -61,9 +65,12 @@ def answer(conn: Connection, trial_id: int, *, now: datetime, simulated: Simulat
         return
     problem: Problem
     try:
-        result = _result(Job(conn=conn, asked=asked, now=now, simulated=simulated, began=time.monotonic()))
+        job = Job(conn=conn, asked=asked, now=now, simulated=simulated, began=time.monotonic())
+        result = _beside(conn) if asked.kind == "shadow" else _result(job)
     except UnknownDetectorError:
         problem = "no_such_detector"
+    except NoShadowError:
+        problem = "no_shadow"
     except BudgetError:
         problem = "never_alerts"
     except psycopg.OperationalError:
@@ -113,6 +120,20 @@ class Job:
         for name in setting.detectors:
             study.scores(name, progress=seen)
         return compared.outcomes(study, setting)
+
+
+def _beside(conn: Connection) -> Beside:
+    """The shadow beside the detector in force.
+
+    Raises:
+        NoShadowError: there is none by now.
+    """
+    choice, began = choice_store.choice(conn), choice_store.chosen(conn).get("shadow")
+    if choice.shadow is None or began is None:
+        raise NoShadowError
+    since = began.recorded_at
+    rows = shadow_store.judged(conn, choice, since=since)
+    return beside.beside(rows, choice=choice, since=since, coded=trial_store.coded(conn, since=since))
 
 
 def _result(job: Job) -> Result:

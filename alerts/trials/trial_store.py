@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg.rows import class_row, scalar_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from alerts.judgement.history import Event
+from alerts.trials.beside import Coded
 from schemas.database import Connection
 from schemas.plausibility import CONFIRMABLE
 from schemas.reading import HistoricReading
-from schemas.trial import Problem, Result
+from schemas.trial import Beside, Problem, Result
 
 MOST_ATTEMPTS = 3
 LEASE_SECONDS = 20
@@ -33,7 +34,7 @@ WHERE trial_id = (SELECT trial_id FROM trial_answer WHERE state = 'running' AND 
 RETURNING trial_id
 """
 REQUEST: LiteralString = """
-SELECT trial_id, patient_id, detector, threshold, budget, plan, attempts
+SELECT trial_id, kind, patient_id, detector, threshold, budget, plan, attempts
 FROM trial_request JOIN trial_answer USING (trial_id) WHERE trial_id = %(trial_id)s
 """
 PROGRESS: LiteralString = """
@@ -68,12 +69,19 @@ DRY_WEIGHTS: LiteralString = """
 SELECT patient_id, valid_from, weight_kg::float8 FROM dry_weight WHERE valid_from <= %(now)s
 """
 
+CODED: LiteralString = """
+SELECT patient_id, opened_at, starts_with(outcome, 'confirmed_') AS confirmed FROM episode
+WHERE cause = 'decompensation' AND opened_at >= %(since)s - INTERVAL '7 days'
+  AND (starts_with(outcome, 'confirmed_') OR starts_with(outcome, 'false_'))
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What somebody wants to try; `plan`: for one patient."""
 
     trial_id: int
+    kind: Literal["change", "shadow"]
     patient_id: str | None
     detector: str
     threshold: float | None
@@ -103,7 +111,7 @@ def progress(conn: Connection, trial_id: int, share: float) -> None:
     conn.execute(PROGRESS, {"trial_id": trial_id, "progress": share, "lease": LEASE_SECONDS})
 
 
-def answer(conn: Connection, trial_id: int, result: Result, *, now: datetime) -> None:
+def answer(conn: Connection, trial_id: int, result: Result | Beside, *, now: datetime) -> None:
     values = {"trial_id": trial_id, "result": Jsonb(result.model_dump(mode="json")), "now": now}
     conn.execute(ANSWER, values)
 
@@ -147,3 +155,9 @@ def dry_weights(conn: Connection, *, now: datetime) -> list[Event]:
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(DRY_WEIGHTS, {"now": now}).fetchall()
     return [Event(patient_id=one, at=at, kind="dry_weight", weight_kg=kg) for one, at, kg in rows]
+
+
+def coded(conn: Connection, *, since: datetime) -> list[Coded]:
+    """The episodes from a week before on that a nurse judged."""
+    with conn.cursor(row_factory=class_row(Coded)) as cursor:
+        return cursor.execute(CODED, {"since": since}).fetchall()

@@ -9,17 +9,17 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from schemas.database import Connection
-from schemas.trial import Result
+from schemas.trial import Beside, Result
 
 ASK: LiteralString = """
-INSERT INTO trial_request (request_id, patient_id, detector, threshold, budget, plan, based_on, author, asked_at)
-VALUES (%(request_id)s, %(patient_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, %(based_on)s, %(author)s,
-        %(now)s)
+INSERT INTO trial_request (request_id, kind, patient_id, detector, threshold, budget, plan, based_on, author, asked_at)
+VALUES (%(request_id)s, %(kind)s, %(patient_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, %(based_on)s,
+        %(author)s, %(now)s)
 ON CONFLICT (request_id) DO NOTHING
 """
 ASKED: LiteralString = "SELECT trial_id FROM trial_request WHERE request_id = %(request_id)s"
 TRIALS: LiteralString = """
-SELECT asked.trial_id, asked.patient_id, asked.detector, asked.threshold, asked.budget, asked.plan, asked.based_on,
+SELECT asked.trial_id, kind, asked.patient_id, asked.detector, asked.threshold, budget, plan, asked.based_on,
        asked.author, asked_at, display_name AS asked_by, coalesce(state, 'waiting') AS state,
        coalesce(progress, 0)::float8 AS progress, result, problem,
        decision.decided_at, decision.reason AS decided_why,
@@ -29,7 +29,10 @@ FROM trial_request AS asked JOIN app_user ON user_id = asked.author
 LEFT JOIN trial_answer USING (trial_id) LEFT JOIN setting_decision AS decision USING (trial_id)
 """
 ONE: LiteralString = TRIALS + " WHERE trial_id = %(trial_id)s"
-NEWEST: LiteralString = TRIALS + " WHERE asked.patient_id IS NOT DISTINCT FROM %(patient_id)s ORDER BY 1 DESC LIMIT 10"
+NEWEST: LiteralString = (
+    TRIALS + " WHERE kind = 'change' AND asked.patient_id IS NOT DISTINCT FROM %(patient_id)s ORDER BY 1 DESC LIMIT 10"
+)
+NEWEST_BESIDE: LiteralString = TRIALS + " WHERE kind = 'shadow' ORDER BY 1 DESC LIMIT 1"
 SIGNATURES: LiteralString = """
 SELECT author, display_name AS name, reason, signed_at FROM trial_signature JOIN app_user ON user_id = author
 WHERE trial_id = %(trial_id)s ORDER BY signature_id
@@ -43,6 +46,7 @@ class Asked:
     """What to try: a detector with a threshold or a budget; or one patient's settings. `request_id` is the form's."""
 
     request_id: UUID
+    kind: Literal["change", "shadow"] = "change"
     patient_id: str | None
     detector: str
     threshold: float | None
@@ -58,6 +62,7 @@ class Trial:
     """A request with its answer, if there is one, and the decision, if there is one."""
 
     trial_id: int
+    kind: Literal["change", "shadow"]
     patient_id: str | None
     detector: str
     threshold: float | None
@@ -78,7 +83,11 @@ class Trial:
 
     @property
     def answer(self) -> Result | None:
-        return Result.model_validate(self.result) if self.result else None
+        return Result.model_validate(self.result) if self.result and self.kind == "change" else None
+
+    @property
+    def beside(self) -> Beside | None:
+        return Beside.model_validate(self.result) if self.result and self.kind == "shadow" else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +117,12 @@ def newest(conn: Connection, patient_id: str | None) -> list[Trial]:
     """The last ten: the clinic's, or one patient's."""
     with conn.cursor(row_factory=class_row(Trial)) as cursor:
         return cursor.execute(NEWEST, {"patient_id": patient_id}).fetchall()
+
+
+def newest_beside(conn: Connection) -> Trial | None:
+    """The last comparison with the shadow that was asked for."""
+    with conn.cursor(row_factory=class_row(Trial)) as cursor:
+        return cursor.execute(NEWEST_BESIDE).fetchone()
 
 
 def signatures(conn: Connection, trial_id: int) -> list[Signature]:

@@ -191,7 +191,7 @@ def known(conn: Connection, trial_id: int) -> Trial:
         HTTPException: 404, there is none.
     """
     found = trial_rows.trial(conn, trial_id)
-    if found is None:
+    if found is None or found.kind != "change":
         raise HTTPException(404)
     return found
 

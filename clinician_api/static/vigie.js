@@ -31,7 +31,7 @@
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.action.endsWith("/sign-out")) sessionStorage.clear();
+    if (form.getAttribute("action").endsWith("/sign-out")) sessionStorage.clear();
     for (const area of form.querySelectorAll("textarea[data-draft]")) {
       const request = form.querySelector("[name=request_id]");
       if (request) sessionStorage.setItem(`${keyOf(area)}-sent`, request.value);

@@ -67,6 +67,14 @@ def api(
     _print(lambda: measurement.run(patients=tuple(patients or [800]), seconds=seconds, home=home))
 
 
+@app.command()
+def tryout(patients: Annotated[int, typer.Option(min=10, max=10_000)] = 800) -> None:
+    """From asking what a change would have done on a year of so many patients to the answer: one JSON object."""
+    from deploy.bench import tryout as measurement
+
+    _print(lambda: measurement.run(patients=patients))
+
+
 def _print(measure: Callable[[], dict[str, object]]) -> None:
     from deploy import outcome
     from deploy.bench.ingest import BenchError

@@ -1,40 +1,115 @@
-"""What does the running demo look like? python -m tests.clinician_api.screenshots ADDRESS EMAIL PASSWORD FOLDER."""
+"""What does every page look like? python -m tests.clinician_api.screenshots ADDRESS EMAIL PASSWORD FOLDER, at the demo.
 
+Each page and state at 390, 1280 and 1920 px, light and dark, into FOLDER; six of them into docs/screenshots.
+"""
+
+import shutil
 import sys
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, sync_playwright
 
 from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
-SIZES = {"wide": (1280, 860), "phone": (390, 844)}
+WIDTHS = (390, 1280, 1920)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
+IN_DOCS = {"phone": 390, "wide": 1280}
+PATHS = {
+    "patients": "/patients", "patients-none": "/patients?q=zzzz", "unknown-scales": "/unknown-scales",
+    "enrol": "/enrol", "enrol-import": "/enrol/import", "scales": "/scales", "then": "/then",
+    "programme": "/programme?months=1", "programme-year": "/programme?months=12", "detection": "/detection",
+    "shadow": "/detection/shadow", "not-there": "/nowhere",
+}  # fmt: skip
 
 
 def main(address: str, email: str, password: str, folder: Path) -> None:
-    """Sign-in page, worklist and the most urgent patient, at a desk and on a phone."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        for name, (width, height) in SIZES.items():
-            context = browser.new_context(
-                base_url=address, locale="fr-FR", viewport={"width": width, "height": height}, reduced_motion="reduce"
-            )
-            _take(context.new_page(), name, email=email, password=password, folder=folder)
+        for width in WIDTHS:
+            for scheme in SCHEMES:
+                context = browser.new_context(
+                    base_url=address,
+                    locale="fr-FR",
+                    viewport={"width": width, "height": 844 if width == WIDTHS[0] else 860},
+                    color_scheme=scheme,
+                    reduced_motion="reduce",
+                )
+                Album(context.new_page(), folder=folder, suffix=f"{width}-{scheme}").take(email, password)
+                context.close()
         browser.close()
+    for page in ("sign-in", "worklist", "patient"):
+        for name, width in IN_DOCS.items():
+            shutil.copy(folder / f"{page}-{width}-light.png", DOCS / f"{page}-{name}.png")
 
 
-def _take(page: Page, size: str, *, email: str, password: str, folder: Path) -> None:
-    page.goto("/sign-in")
-    page.screenshot(path=folder / f"sign-in-{size}.png")
-    page.fill("#email", email)
-    page.fill("#password", password)
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#worklist")
-    page.mouse.move(1, 1)
-    page.screenshot(path=folder / f"worklist-{size}.png")
-    address = page.locator(".row-card .who").first.get_attribute("href") or "/"
-    page.goto(address.partition("#")[0])  # at its head
-    page.screenshot(path=folder / f"patient-{size}.png", full_page=True)
+class Album:
+    """The screens of one size and scheme."""
+
+    def __init__(self, page: Page, *, folder: Path, suffix: str) -> None:
+        self.page = page
+        self.folder = folder
+        self.suffix = suffix
+
+    def keep(self, name: str, *, whole: bool = True) -> None:
+        self.page.mouse.move(1, 1)
+        self.page.screenshot(path=self.folder / f"{name}-{self.suffix}.png", full_page=whole)
+
+    def take(self, email: str, password: str) -> None:
+        page = self.page
+        page.goto("/sign-in")
+        self.keep("sign-in", whole=False)
+        page.fill("#email", "personne@vigie.example")
+        page.fill("#password", "faux")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".problem")
+        self.keep("sign-in-refused", whole=False)
+        page.fill("#email", email)
+        page.fill("#password", password)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#worklist")
+        self.keep("worklist", whole=False)
+        self.patient(page.locator(".row-card").first.get_attribute("data-patient") or "")
+        for name, path in PATHS.items():
+            page.goto(path)
+            self.keep(name)
+        self.trial()
+        self.offline()
+
+    def patient(self, patient_id: str) -> None:
+        page = self.page
+        if page.locator(".row-card a.who[href*='open=']").count():
+            page.locator(".row-card a.who").first.click()
+            page.wait_for_selector("#drawer")
+            self.keep("worklist-drawer", whole=False)
+        for name, path in {"patient": "", "patient-all": "?range=all", "patient-try": "/try"}.items():
+            page.goto(f"/patients/{patient_id}{path}")
+            self.keep(name)
+
+    def trial(self) -> None:
+        page = self.page
+        page.goto("/detection")
+        page.fill("#budget", "0")
+        page.locator("form[action='/detection/trials'] button").click()
+        page.wait_for_selector(".problem")
+        self.keep("detection-refused")
+        page.fill("#budget", "1")
+        page.locator("form[action='/detection/trials'] button").click()
+        page.wait_for_selector("progress")
+        self.keep("trial-computing")
+        page.wait_for_selector("#sign-title, .problem", timeout=120_000)
+        self.keep("trial")
+
+    def offline(self) -> None:
+        page = self.page
+        page.goto("/")
+        page.wait_for_selector("body[data-listening=yes]")
+        page.context.set_offline(True)
+        page.locator("#offline").wait_for(state="visible", timeout=30_000)
+        self.keep("worklist-offline", whole=False)
+        page.context.set_offline(False)
 
 
 if __name__ == "__main__":
