@@ -49,6 +49,6 @@ class Lanes:
         for lane in ended:
             lane.result()
 
-    def close(self) -> None:
+    def close(self, *, wait: bool) -> None:
         """Let running sends end; what they have leased is sent again if we are killed first."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=wait, cancel_futures=True)

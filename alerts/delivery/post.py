@@ -45,7 +45,8 @@ class Post:
         self.lanes.sweep()
 
     def close(self) -> None:
-        self.lanes.close()
+        """When the program ends it waits for what is being sent; after an outage of the database it goes on at once."""
+        self.lanes.close(wait=self.stop.is_set())
 
     def _drain(self, gateway: str, urls: dict[int, str]) -> None:
         while not self.stop.is_set():

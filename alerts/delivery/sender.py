@@ -58,7 +58,8 @@ class Sender:
         self.lanes.sweep()
 
     def close(self) -> None:
-        self.lanes.close()
+        """When the program ends it waits for what is being sent; after an outage of the database it goes on at once."""
+        self.lanes.close(wait=self.stop.is_set())
 
     def _drain(self, gateway: str, channel_ids: Sequence[int]) -> None:
         """Send what is due on these channels, a message at a time; another lane helps while there is more."""

@@ -81,7 +81,6 @@ def test_what_a_broken_gateway_cannot_send_goes_by_the_next_channel_in_time_and_
             if mood == "hangs":
                 assert clinic.count(connection, LEASED) > 0, "the colleague's mails did not wait for these"
             eventually(lambda: clinic.count(connection, PENDING) == 0)
-    assert clinic.count(connection, FAILED) == 0
     assert broken.taken == []
     for recipient, expected in (("claire", numbers), ("garde", theirs)):
         subjects = [message["subject"] for message in mailbox.messages if recipient in message["to"]]
