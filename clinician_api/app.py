@@ -16,7 +16,7 @@ from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap, receipts
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
-from clinician_api.detection import shadow, signing, trials
+from clinician_api.detection import card, shadow, signing, trials
 from clinician_api.duty import calendar
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import (
@@ -70,6 +70,7 @@ ROUTERS = (
     signing.router,
     calendar.router,
     shadow.router,
+    card.router,
 )
 
 

@@ -17,6 +17,7 @@ from clinician_api.detection import in_force, trial_rows, trials
 from clinician_api.detection.trial_rows import Signature, Trial
 from clinician_api.detection.trials import Refused
 from clinician_api.language import message
+from clinician_api.patient import plan_page, plan_record
 from schemas.database import Connection
 from schemas.trial import Result
 
@@ -56,9 +57,6 @@ INSERT INTO setting_decision (request_id, duty, trial_id, detector, threshold, p
 VALUES (%(request_id)s, %(duty)s, %(trial_id)s, %(detector)s, %(threshold)s, %(price)s, %(based_on)s, %(author)s,
         %(second)s, %(reason)s, %(now)s)
 """
-SET_PLAN: LiteralString = """
-INSERT INTO plan (patient_id, settings, recorded_at, author) VALUES (%(patient_id)s, %(plan)s, %(now)s, %(author)s)
-"""
 
 
 @router.post("/detection/trials/{trial_id}/sign", dependencies=[OwnForm])
@@ -70,6 +68,8 @@ def sign(  # noqa: PLR0913, PLR0917 a form's fields
     """Sign it; when nobody else must, it is in force."""
     trial_rows.lock(conn)
     found = trials.known(conn, trial_id)
+    if found.patient_id:
+        conn.execute(plan_page.LOCK, {"patient_id": found.patient_id})
     if conn.execute(IS_DONE, {"request_id": request_id}).fetchone() is not None:
         return _back(found)
     reason = reason.replace("\0", "").replace("\r\n", "\n").strip()
@@ -149,7 +149,8 @@ def _sign(conn: Connection, found: Trial, signed: list[Signature], asked: Sign) 
         },
     )
     if found.patient_id:
-        conn.execute(SET_PLAN, vars(asked) | {"patient_id": found.patient_id, "plan": Jsonb(found.plan)})
+        reason = signed[0].reason if signed else asked.reason
+        plan_record.add(conn, vars(asked) | {"patient_id": found.patient_id, "reason": reason}, found.plan or {})
 
 
 def _threshold(found: Trial, answer: Result) -> float | None:

@@ -14,6 +14,7 @@ from clinician_api.dependencies import LIVE_HEADER, Now, OwnForm, Page, SignedIn
 from clinician_api.detection import in_force, trial_rows
 from clinician_api.detection.trial_rows import Asked, Trial
 from clinician_api.language import message
+from clinician_api.patient import plan_record
 from schemas.database import Connection
 from schemas.plan import Plan
 
@@ -159,7 +160,7 @@ def ask_patient(
 
 
 def _with_threshold(conn: Connection, patient_id: str, detector: str, typed: str, page: Page) -> dict[str, object]:
-    """The patient's settings with this threshold; an empty one gives the clinic's back.
+    """The patient's settings with this threshold; an empty one gives the team's or the clinic's back.
 
     Raises:
         RefusedError: it is no number, or outside the plan's bounds.
@@ -167,7 +168,7 @@ def _with_threshold(conn: Connection, patient_id: str, detector: str, typed: str
     settings, name = in_force.plan_settings(conn, patient_id), in_force.field(detector)
     others = {field: value for field, value in settings.items() if field != name}
     if not typed.strip():
-        return others
+        return others | {name: group[name]} if name in (group := _group(conn, patient_id)) else others
     value = number(typed)
     if value is None or not 0 < value <= MOST_THRESHOLD:
         raise RefusedError(page.words.text(BAD_THRESHOLD))
@@ -177,6 +178,12 @@ def _with_threshold(conn: Connection, patient_id: str, detector: str, typed: str
         low, high = _bounds(name)
         raise RefusedError(page.words.text(BAD_PLAN) % {"low": low, "high": high}) from None
     return others | {name: value}
+
+
+def _group(conn: Connection, patient_id: str) -> dict[str, object]:
+    """What the patient's team has set."""
+    team_id = plan_record.team_of(conn, patient_id)
+    return next((group.settings for group in plan_record.groups(conn) if group.team_id == team_id), {})
 
 
 def _bounds(name: str) -> tuple[float, float]:

@@ -20,7 +20,8 @@ PATHS = {
     "patients": "/patients", "patients-none": "/patients?q=zzzz", "unknown-scales": "/unknown-scales",
     "enrol": "/enrol", "enrol-import": "/enrol/import", "scales": "/scales", "then": "/then",
     "programme": "/programme?months=1", "programme-year": "/programme?months=12", "detection": "/detection",
-    "shadow": "/detection/shadow", "not-there": "/nowhere",
+    "shadow": "/detection/shadow", "card": "/detection/card", "duty": "/duty", "pauses": "/pauses",
+    "account": "/account", "not-there": "/nowhere",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ PAGES = (
     "/unknown-scales", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol", "/enrol/import", "/scales",
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/programme", "/detection", "/detection/trials/1", "/detection/trials/4", "/detection/shadow",
+    "/detection/card",
     "/patients/p-0003/try",
     "/pauses", "/patients/p-0003/pauses",
     "/account", "/t/nothing",

@@ -113,3 +113,14 @@ def test_it_is_promoted_through_a_trial_and_a_signature(connection: Connection, 
     assert sign(nurse, trial).status_code == 303, "it finds the decompensation, too"
     row = connection.execute("SELECT detector FROM detector_choice WHERE duty = 'alerting' ORDER BY 1 DESC").fetchone()
     assert row == ("vigie",)
+
+
+@pytest.mark.parametrize(("language", "said"), [("fr", "Aucun patient réel"), ("en", "No real patient")])
+def test_the_detectors_card_says_what_it_was_fitted_on(
+    connection: Connection, tried: Site, language: str, said: str
+) -> None:
+    client = tried.signed_in()
+    connection.execute("UPDATE app_user SET language = %s", (language,))
+    connection.commit()
+    assert said in client.get("/detection/card").text
+    assert "/detection/card" in client.get("/detection").text

@@ -1,0 +1,65 @@
+"""What is said of Vigie's own detector wherever it is chosen? Its card; docs/detectors.md has more."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardRow:
+    """A line of the card."""
+
+    title_fr: str
+    title_en: str
+    text_fr: str
+    text_en: str
+
+
+VERSION = "2"
+DEFAULT_THRESHOLD = 25
+CARD: tuple[CardRow, ...] = (
+    CardRow(
+        title_fr="Ce qu'il regarde",
+        title_en="What it looks at",
+        text_fr="Les tendances du poids sur 1 à 80 jours, chacune à la mesure de ce patient ; les dernières pesées ; "
+        "l'heure ; les jours sans pesée au-delà de l'habitude.",
+        text_en="Trends of the weight over 1 to 80 days, each in this patient's own measure; the latest weights; "
+        "the hour; days without a weight beyond the usual.",
+    ),
+    CardRow(
+        title_fr="Réglé sur",
+        title_en="Fitted on",
+        text_fr="6 000 patients-années simulées, 60 mondes tirés au sort. Aucun patient réel : aucun chiffre n'est un "
+        "résultat clinique.",
+        text_en="6,000 simulated patient-years, 60 worlds drawn at random. No real patient: no figure is a "
+        "clinical result.",
+    ),
+    CardRow(
+        title_fr="À 1 fausse alerte par patient et par an",
+        title_en="At 1 false alert per patient-year",
+        text_fr="Trouve 47 à 81 % des décompensations avec prise de poids, 28 à 53 % de toutes "
+        "(MACD : 27 à 76 % et 15 à 42 %) ; alertes vraies : 19 à 33 % ; avance médiane 4 à 6 jours.",
+        text_en="Finds 47 to 81 % of decompensations with a gain, 28 to 53 % of all "
+        "(MACD: 27 to 76 % and 15 to 42 %); true alerts: 19 to 33 %; median lead 4 to 6 days.",
+    ),
+    CardRow(
+        title_fr="À 0,5 fausse alerte",
+        title_en="At 0.5 false alerts",
+        text_fr="Trouve 38 à 74 % des décompensations avec prise de poids.",
+        text_en="Finds 38 to 74 % of decompensations with a gain.",
+    ),
+    CardRow(
+        title_fr="Ce qu'il ne voit pas",
+        title_en="Blind spots",
+        text_fr="Une décompensation sans prise de poids chez qui continue de se peser ; une prise lente chez qui le "
+        "poids varie beaucoup ; les 10 premiers jours ; une prise d'eau sous une fonte musculaire ; une autre personne "
+        "de même poids ; une balance changée sans le dire.",
+        text_en="A decompensation without a gain in somebody who goes on weighing; a slow gain where the weight "
+        "wanders; the first 10 days; fluid gained while muscle is lost; another person of the same weight; a new "
+        "scale nobody told of.",
+    ),
+    CardRow(
+        title_fr="Ce qu'il faut lui dire",
+        title_en="What it must be told",
+        text_fr="Un séjour à l'hôpital, un traitement, un nouveau poids sec, une autre balance.",
+        text_en="A hospital stay, a treatment, a new dry weight, another scale.",
+    ),
+)
