@@ -99,14 +99,14 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
     },
     "digest": {
         "fr": (
-            "Vigie : {open} alertes ouvertes",
-            ("Ouvertes : {open}, dont {alarm} alarmes ; prises par personne : {new} ; depuis hier : {recent}.",),
-            "Vigie: {open} alertes ouvertes, {alarm} alarmes, {new} prises par personne.",
+            "Vigie : alertes ouvertes : {open}",
+            ("Alertes ouvertes : {open} ; alarmes : {alarm} ; prises par personne : {new} ; depuis hier : {recent}.",),
+            "Vigie: alertes ouvertes: {open}, alarmes: {alarm}, prises par personne: {new}.",
         ),
         "en": (
-            "Vigie: {open} open alerts",
-            ("Open alerts: {open}, {alarm} of them alarms; taken by nobody: {new}; since yesterday: {recent}.",),
-            "Vigie: {open} open alerts, {alarm} alarms, {new} taken by nobody.",
+            "Vigie: open alerts: {open}",
+            ("Open alerts: {open}; alarms: {alarm}; taken by nobody: {new}; since yesterday: {recent}.",),
+            "Vigie: open alerts: {open}, alarms: {alarm}, taken by nobody: {new}.",
         ),
     },
     "canary_late": {
@@ -122,19 +122,27 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
         ),
     },
     "program_silent": {
-        "fr": ("Vigie : {program} est muet", ("Le programme {program} : {problem}.",), "Vigie: {program}: {problem}."),
-        "en": ("Vigie: {program} is silent", ("Program {program}: {problem}.",), "Vigie: {program}: {problem}."),
+        "fr": (
+            "Vigie : {program} ne répond plus",
+            ("Le programme {program} n'a pas donné signe de vie depuis une minute.",),
+            "Vigie: le programme {program} ne répond plus.",
+        ),
+        "en": (
+            "Vigie: {program} is silent",
+            ("Program {program} has not been heard for a minute.",),
+            "Vigie: program {program} is silent.",
+        ),
     },
     "scales_silent": {
         "fr": (
-            "Vigie : {count} balances muettes",
-            ("{count} balances n'ont plus donné signe de vie depuis {days} jours.", "La liste du matériel :"),
-            "Vigie: {count} balances muettes depuis {days} jours.",
+            "Vigie : balances muettes : {count}",
+            ("Balances muettes depuis {days} jours : {count}.", "La liste du matériel :"),
+            "Vigie: balances muettes depuis {days} jours: {count}.",
         ),
         "en": (
-            "Vigie: {count} silent scales",
-            ("{count} scales have not been heard for {days} days.", "The stock of scales:"),
-            "Vigie: {count} scales silent for {days} days.",
+            "Vigie: silent scales: {count}",
+            ("Scales not heard for {days} days: {count}.", "The stock of scales:"),
+            "Vigie: scales silent for {days} days: {count}.",
         ),
     },
     "reminder": {
@@ -162,6 +170,10 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
         ),
     },
 }
+MISSING: dict[Language, dict[str, str]] = {
+    "fr": {"reading": "la pesée", "alert": "l'alerte", "delivery": "la remise"},
+    "en": {"reading": "the weight", "alert": "the alert", "delivery": "the delivery"},
+}
 PATHS: dict[Kind, str] = {
     "outage_began": "/",
     "outage_ended": "/",
@@ -175,6 +187,8 @@ PATHS: dict[Kind, str] = {
 def message(kind: Kind, facts: Mapping[str, Any], *, notice_id: int, url: str, language: Language) -> texts.Message:
     """One notice; `url` is where the dashboard is."""
     subject, lines, sms = WORDS[kind][language]
+    if "missing" in facts:
+        facts = {**facts, "missing": MISSING[language][facts["missing"]]}
     link = url + PATHS[kind].format_map(facts) if kind in PATHS else ""
     return texts.plain(
         reference=f"vigie-notice-{notice_id}",

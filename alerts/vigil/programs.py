@@ -18,7 +18,7 @@ FROM heartbeat WHERE detail <> 'ended' ORDER BY service
 PAGE: LiteralString = """
 INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
 SELECT 'program_silent', service || ' ' || at::text, duty, %(now)s, %(now)s,
-       jsonb_build_object('program', service, 'problem', 'no heartbeat')
+       jsonb_build_object('program', service)
 FROM contact, heartbeat
 WHERE duty = 'operations' AND detail <> 'ended'
   AND now() - at BETWEEN make_interval(secs => %(seconds)s) AND interval '1 day'
