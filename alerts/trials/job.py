@@ -3,17 +3,17 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing import parent_process
 
 import psycopg
 
-from alerts import choice_store, shadow_store
+from alerts import choice_store, pause_store, shadow_store
 from alerts.judgement import registry
 from alerts.judgement.choice import Choice, Duty
-from alerts.judgement.history import Course
+from alerts.judgement.history import ZONE, Course, Event
 from alerts.judgement.registry import UnknownDetectorError
 from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
@@ -109,7 +109,15 @@ class Job:
             self.reached(READ * first / len(everyone))
         self.reached(READ)
         events = [*outcome_store.decompensations(self.conn), *trial_store.dry_weights(self.conn, now=self.now)]
-        return Study(readings, events=events)
+        return Study(readings, events=[*events, *self._stays(everyone)])
+
+    def _stays(self, patient_ids: list[str]) -> Iterator[Event]:
+        """Stays in hospital, after which the averages begin anew, as they do for the worker; a holiday changes none."""
+        for patient_id, pauses in pause_store.pauses(self.conn, patient_ids).items():
+            for pause in pauses:
+                if pause.kind == "hospital" and pause.last_day >= pause.first_day:
+                    until = pause.span(ZONE).until
+                    yield Event(patient_id=patient_id, at=pause.changed_at, kind="pause", until=until)
 
     def judge(self, study: Study, setting: Setting, *, since: float, until: float) -> list[Outcome]:
         def seen(courses: Sequence[Course]) -> Iterable[Course]:

@@ -53,6 +53,12 @@ def ask(conn: Connection, **asked: Any) -> int:
     return int(str(row[0]))
 
 
+def ask_and_claim(conn: Connection) -> int:
+    trial_id = ask(conn)
+    assert trial_store.claim(conn) == trial_id
+    return trial_id
+
+
 def answered(url: str, trial_id: int) -> Result:
     """The answer, as the worker's process computes it."""
     with database.connect(url, service="alerts", autocommit=True) as conn:
@@ -121,6 +127,17 @@ def test_an_empty_history_is_priced_on_simulated_patients_and_says_so(
     assert found.simulated.after.false_alerts_per_patient_year is not None
     assert 0.9 < found.simulated.after.false_alerts_per_patient_year <= 1.0
     assert found.simulated.after.found > 0
+
+
+def test_after_a_stay_in_hospital_the_averages_begin_anew_as_they_do_for_the_worker(ill: Connection) -> None:
+    home = (NOW - 10 * DAY).date()
+    clinic.pause(ill, "calm", home - 5 * DAY, home - DAY, now=NOW - 15 * DAY, kind="hospital")
+    clinic.pause(ill, "ill", home - 5 * DAY, home - DAY, now=NOW - 15 * DAY)  # a holiday
+    asked = trial_store.request(ill, ask_and_claim(ill))
+    study = job.Job(conn=ill, asked=asked, now=NOW + DAY, simulated=alarm_budget.simulated, began=0).own()
+    anchors = {course.patient_id: course.anchors for course in study.courses}
+    assert home in anchors["calm"]
+    assert home not in anchors["ill"]
 
 
 @pytest.mark.parametrize(
