@@ -12,6 +12,8 @@ from ingest.arrival import Arrival
 from ingest.claim import Claim, Retraction
 from schemas.database import Connection
 
+# Whether the source has taken it back is asked of the events alone: what a nurse excluded is taken back beside that, so
+# that her undo does not bring back what its source deleted meanwhile.
 RETRACT: LiteralString = """
 WITH said AS (
     INSERT INTO retraction (site, device_id, kind, reason, origin, since, until, keeps_at, keeps_kg, source,
@@ -24,7 +26,9 @@ WITH said AS (
 INSERT INTO reading_event (reading_id, site, device_id, measured_at, kind, reason, received_at, recorded_at)
 SELECT r.reading_id, r.site, r.device_id, r.measured_at, said.kind, said.reason, said.received_at, said.recorded_at
 FROM said JOIN standing_reading AS r USING (site, device_id)
-WHERE r.received_at <= said.received_at AND r.state IN ('accepted', 'quarantined')
+WHERE r.received_at <= said.received_at
+  AND NOT EXISTS (SELECT FROM (SELECT kind FROM reading_event AS e WHERE e.reading_id = r.reading_id
+                               ORDER BY event_id DESC LIMIT 1) AS latest WHERE kind <> 'restored')
   AND CASE WHEN r.origin = said.origin THEN true
            ELSE r.measured_at >= said.since AND r.measured_at < said.until
                 AND (said.origin IS NULL OR r.origin IS NULL) END
@@ -44,7 +48,9 @@ SELECT DISTINCT ON (r.reading_id) r.reading_id, r.site, r.device_id, r.measured_
        said.received_at, %(now)s
 FROM standing_reading AS r JOIN retraction AS said USING (site, device_id)
 WHERE r.site = %(site)s AND r.device_id = %(device_id)s AND r.measured_at = %(measured_at)s
-  AND r.weight_kg = %(weight_kg)s AND r.state IN ('accepted', 'quarantined')
+  AND r.weight_kg = %(weight_kg)s
+  AND NOT EXISTS (SELECT FROM (SELECT kind FROM reading_event AS e WHERE e.reading_id = r.reading_id
+                               ORDER BY event_id DESC LIMIT 1) AS latest WHERE kind <> 'restored')
   AND said.received_at > greatest(r.received_at, %(received_at)s)
   AND CASE WHEN r.origin = said.origin THEN true
            ELSE r.measured_at >= said.since AND r.measured_at < said.until
@@ -60,7 +66,9 @@ INSERT INTO reading_event (reading_id, site, device_id, measured_at, kind, reaso
 SELECT r.reading_id, r.site, r.device_id, r.measured_at, 'restored', 'said_again', %(received_at)s, %(now)s
 FROM standing_reading AS r
 WHERE r.site = %(site)s AND r.device_id = %(device_id)s AND r.measured_at = %(measured_at)s
-  AND r.weight_kg = %(weight_kg)s AND r.state IN ('superseded', 'excluded')
+  AND r.weight_kg = %(weight_kg)s
+  AND EXISTS (SELECT FROM (SELECT kind FROM reading_event AS e WHERE e.reading_id = r.reading_id
+                           ORDER BY event_id DESC LIMIT 1) AS latest WHERE kind <> 'restored')
   AND (SELECT max(received_at) FROM reading_event AS e WHERE e.reading_id = r.reading_id) < %(received_at)s
 """
 

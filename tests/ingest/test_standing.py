@@ -173,6 +173,34 @@ def test_a_deletion_stored_before_the_weighing_it_follows_takes_it_back_too(conn
     assert standing(connection) == [("82.05", "excluded")]
 
 
+@pytest.mark.parametrize("retraction", ["delete", "update"])
+def test_what_its_source_took_back_while_a_nurse_had_it_excluded_stays_out_at_her_undo(
+    connection: Connection, retraction: str
+) -> None:
+    author = connection.execute(
+        "INSERT INTO app_user (email, display_name, role, password_hash) VALUES ('n@x', 'N', 'nurse', '')"
+        " RETURNING user_id"
+    ).fetchone()  # fmt: skip
+    assert author
+
+    def review(action: str, reason: str | None) -> None:
+        connection.execute(
+            "INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason,"
+            " author, at)"
+            " SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, %s, %s, %s, %s FROM reading"
+            " WHERE weight_kg = 82.05", (action, reason, *author, NOW)
+        )  # fmt: skip
+
+    send(connection, said(f"{PHONE}/insert", OPENSCALE))
+    review("exclude", "other_person")
+    body = OPENSCALE | {"weight": 80.0} if retraction == "update" else {"dateTime": "2026-08-22T07:12+0200"}
+    send(connection, said(f"{PHONE}/{retraction}", body, 1))
+    review("undo", None)
+    assert standing(connection)[0] == ("82.05", "superseded" if retraction == "update" else "excluded")
+    send(connection, said(f"{PHONE}/insert", OPENSCALE, 2))
+    assert standing(connection)[0] == ("82.05", "accepted")
+
+
 def test_each_deletion_of_a_webhook_counts(connection: Connection) -> None:
     days = [f"2026-08-{day}T07:12+0200" for day in (20, 21, 22)]
     send(connection, *[said(f"{PHONE}/insert", OPENSCALE | {"id": n, "date": day}) for n, day in enumerate(days)])
