@@ -23,13 +23,19 @@ class Waiting:
 
 
 # The newest doubts first, by their partial index, so many that a page is full; a week's bound lets a hypertable look at
-# one chunk or two. OFFSET 0: how each of the few stands, never the standing of all.
+# one chunk or two; a clock that was never set names a day before the first credible one, and one ahead a day to come.
+# OFFSET 0: how each of the few stands, never the standing of all.
 WAITING: LiteralString = """
 WITH newest AS MATERIALIZED (
-    SELECT patient_id, reading_id, measured_at, weight_kg, quarantine_reason FROM reading
-    WHERE quarantine_reason IS NOT NULL AND measured_at > %(now)s - interval '7 days' AND measured_at <= %(now)s
-      AND received_at > %(now)s - interval '48 hours' AND patient_id IS NOT NULL
-    ORDER BY measured_at DESC LIMIT %(enough)s
+    (SELECT patient_id, reading_id, measured_at, weight_kg, quarantine_reason FROM reading
+     WHERE quarantine_reason IS NOT NULL AND measured_at > %(now)s - interval '7 days'
+       AND received_at > %(now)s - interval '48 hours' AND patient_id IS NOT NULL
+     ORDER BY measured_at DESC LIMIT %(enough)s)
+    UNION ALL
+    (SELECT patient_id, reading_id, measured_at, weight_kg, quarantine_reason FROM reading
+     WHERE quarantine_reason IS NOT NULL AND measured_at < '2015-01-01T00:00:00Z'
+       AND received_at > %(now)s - interval '48 hours' AND patient_id IS NOT NULL
+     LIMIT %(enough)s)
 ), waiting AS (
     SELECT r.patient_id, count(*) AS weights, max(r.measured_at) AS last_at,
            (array_agg(r.weight_kg ORDER BY r.measured_at DESC))[1]::float8 AS last_kg,

@@ -26,7 +26,8 @@ CARDIOLOGIST = "cardiologue@vigie.example"
 ADD_READING = """
 INSERT INTO reading (site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,
                      quarantine_reason, source, raw)
-VALUES ('home', %(device)s, %(seq)s, %(patient_id)s, %(at)s, %(at)s, %(at)s, %(kg)s, %(reason)s, 'native-1', '{}')
+VALUES ('home', %(device)s, %(seq)s, %(patient_id)s, %(at)s, %(received_at)s, %(received_at)s, %(kg)s, %(reason)s,
+        'native-1', '{}')
 """
 ADD_LATEST = """
 INSERT INTO latest_reading (patient_id, arrivals, measured_at, weight_kg) VALUES (%s, 1, %s, %s)
@@ -63,10 +64,18 @@ def patient(number: int, *, now: datetime, **identity: object) -> NewPatient:
 
 
 def weigh(
-    conn: Connection, patient_id: str, *, at: datetime, kg: float, reason: str | None = None, seq: int = 0
+    conn: Connection,
+    patient_id: str,
+    *,
+    at: datetime,
+    kg: float,
+    reason: str | None = None,
+    seq: int = 0,
+    received_at: datetime | None = None,
 ) -> None:
     device = patient_id.replace("p-", "scale-")
     row = {"device": device, "seq": seq, "patient_id": patient_id, "at": at, "kg": round(kg, 1), "reason": reason}
+    row["received_at"] = received_at or at
     conn.execute(ADD_READING, row)
     if reason is None:
         conn.execute(ADD_LATEST, (patient_id, at, round(kg, 1)))

@@ -5,7 +5,7 @@ import re
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -237,6 +237,34 @@ def test_the_worklist_asks_only_for_what_still_waits(connection: Connection, dou
         ("p-0002", 1, 60, "implausible_jump")
     ]
     assert weights_to_check.waiting(connection, now=now + timedelta(days=2), most=20) == []
+
+
+def test_a_weight_of_an_impossible_day_is_on_the_worklist_and_can_be_decided(
+    connection: Connection, doubtful: Site
+) -> None:
+    now = CLOCK.now()
+    for seq, (at, reason) in enumerate(
+        [
+            (datetime(1970, 1, 1, tzinfo=UTC), "clock_not_set"),
+            (datetime(2000, 1, 1, tzinfo=UTC), "clock_not_set"),
+            (now + timedelta(days=900), "measured_in_the_future"),
+        ],
+        start=10,
+    ):
+        seed.weigh(connection, "p-0001", at=at, kg=73 + seq, reason=reason, seq=seq, received_at=now)
+    enrolment.enrol(connection, [seed.patient(1, now=now)], now=now)
+    connection.commit()
+    found = weights_to_check.waiting(connection, now=now)
+    assert {one.patient_id: (one.weights, one.last_kg, one.reason) for one in found} == {
+        "p-0001": (3, 85, "measured_in_the_future"),
+        "p-0002": (1, 60, "implausible_jump"),
+    }
+    client = doubtful.signed_in()
+    address, data = form(connection, client, 83, "exclude", reason="scale_moved")
+    address = address.replace("p-0002", "p-0001")
+    assert client.get(address, params={"at": data["at"]}).status_code == 200
+    assert client.post(address, data=data).status_code == 303
+    assert [one.weights for one in weights_to_check.waiting(connection, now=now)] == [2, 1]
 
 
 def test_the_pages_fit_a_phone(connection: Connection, browser: Browser, doubtful: Site) -> None:
