@@ -1,6 +1,7 @@
 """The production example, with a certificate of the test's own: who may write and read what."""
 
 import queue
+import re
 import shutil
 import socket
 import ssl
@@ -16,6 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from deploy import unprivileged
 from deploy.embedded_broker import free_port, mosquitto_program
+from ingest import dialects
+from ingest.adapters import home_assistant
 
 SOURCES = Path(__file__).parents[2] / "deploy" / "mosquitto"
 TOOLS = shutil.which("openssl") and shutil.which("mosquitto_passwd") and mosquitto_program()
@@ -128,6 +131,11 @@ def test_a_scale_reads_only_its_own_receipts(broker: Broker) -> None:
     ingest.publish("vigie/1/home/S2/receipt", b"{}", qos=1).wait_for_publish(10)
     assert heard.get(timeout=10) == "vigie/1/home/S2/receipt"
     end(ingest, scale)
+
+
+def test_ingest_may_read_every_dialect() -> None:
+    allowed = re.findall(r"^topic read (.*)$", (SOURCES / "vigie.acl").read_text(), flags=re.MULTILINE)
+    assert {*dialects.FILTERS, *home_assistant.FILTERS} <= set(allowed)
 
 
 def test_a_wrong_password_is_refused(broker: Broker) -> None:
