@@ -1,5 +1,6 @@
 """Does every part work? `/healthz`, for machines and for whoever is on call; needs no sign-in, tells no secret."""
 
+from collections.abc import Iterable
 from typing import LiteralString
 
 import psycopg
@@ -11,7 +12,7 @@ from schemas.database import Connection
 
 router = APIRouter()
 PROGRAMS = ("ingest", "alerts")
-YOUNG_SECONDS = 10
+YOUNG_SECONDS = {"webhook": 30}  # it beats every ten seconds, the others every two
 PATIENCE_SECONDS = 3
 
 HEARTBEATS: LiteralString = "SELECT service, extract(epoch FROM now() - at)::float8, detail FROM heartbeat"
@@ -19,23 +20,26 @@ HEARTBEATS: LiteralString = "SELECT service, extract(epoch FROM now() - at)::flo
 
 @router.get("/healthz")
 def healthz(request: Request) -> JSONResponse:
-    """200 and `ok`, or 503 with each part that does not work and why."""
-    parts = _parts(request.app.state.pool)
+    """200 and `ok`, or 503 with each part that does not work and why; the webhooks' receiver if there is to be one."""
+    programs = (*PROGRAMS, "webhook") if request.app.state.settings.webhook_port else PROGRAMS
+    parts = _parts(request.app.state.pool, programs)
     well = all(state == "ok" for state in parts.values())
     return JSONResponse({"status": "ok" if well else "failing", "parts": parts}, status_code=200 if well else 503)
 
 
-def _parts(pool: ConnectionPool[Connection]) -> dict[str, str]:
+def _parts(pool: ConnectionPool[Connection], programs: Iterable[str]) -> dict[str, str]:
     try:
         with pool.connection(timeout=PATIENCE_SECONDS) as conn:
             beats = {str(name): (float(str(age)), str(detail)) for name, age, detail in conn.execute(HEARTBEATS)}
     except (PoolTimeout, psycopg.Error):
-        return {"database": "does not answer"} | dict.fromkeys(PROGRAMS, "unknown while the database is away")
-    return {"database": "ok"} | {program: _state(beats.get(program)) for program in PROGRAMS}
+        return {"database": "does not answer"} | dict.fromkeys(programs, "unknown while the database is away")
+    return {"database": "ok"} | {
+        program: _state(beats.get(program), young_seconds=YOUNG_SECONDS.get(program, 10)) for program in programs
+    }
 
 
-def _state(beat: tuple[float, str] | None) -> str:
+def _state(beat: tuple[float, str] | None, *, young_seconds: float) -> str:
     if beat is None:
         return "has never run"
     age_seconds, detail = beat
-    return f"silent for {age_seconds:.0f} s" if age_seconds > YOUNG_SECONDS else detail
+    return f"silent for {age_seconds:.0f} s" if age_seconds > young_seconds else detail

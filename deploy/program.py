@@ -21,12 +21,19 @@ STOP_SECONDS = 10
 
 
 def ingest(settings: Settings, clock: Clock) -> None:
-    """Readings from the broker into the database, until a signal."""
-    from ingest import service
+    """Readings from the broker into the database, until a signal.
+
+    Raises:
+        CommandError: another ingest has this worker's number.
+    """
+    from ingest import seat, service
 
     stop = threading.Event()
     with stopped_by_signals(stop.set):
-        service.run(settings, clock=clock, stop=stop)
+        try:
+            service.run(settings, clock=clock, stop=stop)
+        except seat.TakenError as error:
+            raise CommandError(str(error)) from None
 
 
 def replay_raw(settings: Settings, clock: Clock) -> None:

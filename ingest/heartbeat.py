@@ -5,28 +5,34 @@ from collections.abc import Callable
 
 import psycopg
 
+from ingest import seat
 from schemas import database
+from schemas.database import Connection
 
 EVERY_SECONDS = 2.0
 
 
-def start(url: str, *, detail: Callable[[], str], stop: threading.Event) -> threading.Thread:
-    """Beat from now until `stop`, on a connection of its own; an outage of the database is waited out."""
-    thread = threading.Thread(target=_beat, args=(url, detail, stop), name="heartbeat", daemon=True)
+def start(
+    url: str, *, seated: Connection | None, worker: int, detail: Callable[[], str], stop: threading.Event
+) -> threading.Thread:
+    """Beat from now until `stop`, on the connection that holds our seat; an outage of the database is waited out."""
+    thread = threading.Thread(target=_beat, args=(url, seated, worker, detail, stop), name="heartbeat", daemon=True)
     thread.start()
     return thread
 
 
-def _beat(url: str, detail: Callable[[], str], stop: threading.Event) -> None:
+def _beat(url: str, seated: Connection | None, worker: int, detail: Callable[[], str], stop: threading.Event) -> None:
     while not stop.is_set():
         try:
-            with database.connect(url, service="ingest", autocommit=True) as conn:
+            with seated or database.connect(url, service="ingest", autocommit=True) as conn:
+                seat.holds(conn, worker=worker)  # on the connection before an outage it was ours
                 while not stop.is_set():
                     said = detail()
                     database.beat(conn, service="ingest", detail=said)
                     _wait_for_news(said, detail, stop)
         except psycopg.Error:
             stop.wait(EVERY_SECONDS)  # the main loop says in the log that the database is away
+        seated = None
 
 
 def _wait_for_news(said: str, detail: Callable[[], str], stop: threading.Event) -> None:

@@ -17,7 +17,7 @@ from typing import LiteralString
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat, metrics, subscriber
+from ingest import arrival, heartbeat, metrics, seat, subscriber
 from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.arrival import Arrival, Sighting
@@ -107,13 +107,19 @@ class Store:
 
 
 def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
-    """Ingest until `stop` is set; outages of broker and database are waited out."""
+    """Ingest until `stop` is set; outages of broker and database are waited out.
+
+    Raises:
+        seat.TakenError: another one is at work under our number.
+    """
     assert settings.database_url
     assert settings.broker_url
     gc.freeze()
     gc.set_threshold(GARBAGE)
     sys.setswitchinterval(TURN_SECONDS)
     url = settings.database_url.get_secret_value()
+    worker = settings.ingest.worker or 1
+    seated = seat.take(url, worker=worker, stop=stop)
     store = Store(url, clock=clock, stop=stop)
     share = Share(worker=settings.ingest.worker, sites=tuple(settings.ingest.sites))
     access = Access(url=settings.broker_url, tls=settings.broker)
@@ -124,7 +130,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
             oldest_seconds=lambda: broker.oldest_seconds,
             unacknowledged=lambda: broker.outstanding,
         )
-    beating = heartbeat.start(url, detail=lambda: _detail(store, broker), stop=stop)
+    beating = heartbeat.start(url, seated=seated, worker=worker, detail=lambda: _detail(store, broker), stop=stop)
     replies: Stage[Committed] = Stage("replies", lambda committed: finish(committed, at=clock.now()), stop=stop)
     commits: Stage[Taken] = Stage("commits", lambda taken: handle(taken, store=store, replies=replies), stop=stop)
     with broker, replies, commits:

@@ -43,6 +43,19 @@ def test_a_part_that_does_not_work_is_named(
     assert answer.json()["parts"][part] == state
 
 
+def test_the_receiver_of_webhooks_is_a_part_where_there_is_to_be_one(connection: Connection, database_url: str) -> None:
+    beat(connection, "ingest")
+    beat(connection, "alerts")
+    site = Site(database_url, webhook_port=1)
+    site.start()
+    try:
+        assert site.client().get("/healthz").json()["parts"]["webhook"] == "has never run"
+        beat(connection, "webhook")
+        assert site.client().get("/healthz").json()["status"] == "ok"
+    finally:
+        site.stop()
+
+
 def test_a_database_that_is_away_is_said_without_its_password() -> None:
     site = Site("postgresql://vigie:secret-word@127.0.0.1:1/vigie")
     site.start()

@@ -15,6 +15,7 @@ from schemas.clock import Clock
 from schemas.database import Connection
 from schemas.settings import Settings
 from tests.ingest.adapters.vectors import OPENSCALE, TENOVI, WITHINGS
+from tests.ingest.scale import wait_until
 
 SECRET = "correct horse battery staple"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
@@ -46,6 +47,16 @@ def test_a_reading_is_stored_when_200_is_said(
     assert tuple(answer.json().values()) == counts
     assert connection.execute("SELECT count(*) FROM reading").fetchone() == (counts[0] + counts[1],)
     assert connection.execute("SELECT count(*) FROM rejection").fetchone() == (counts[2],)
+
+
+def test_the_receiver_says_that_it_lives(client: TestClient, connection: Connection) -> None:
+    assert client
+
+    def beats() -> list[tuple[object, ...]]:
+        connection.rollback()
+        return connection.execute("SELECT service, detail FROM heartbeat").fetchall()
+
+    assert wait_until(lambda: beats() == [("webhook", "ok")])
 
 
 def test_the_same_body_again_is_one_reading(client: TestClient, connection: Connection) -> None:

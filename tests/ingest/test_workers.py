@@ -1,5 +1,8 @@
 """Several workers, and patients who weigh while days of backlog lie in the broker."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,7 @@ from ingest import subscriptions
 from ingest.dialects import FILTERS
 from ingest.subscriptions import Share
 from schemas.database import Connection
-from tests.ingest.conftest import Nursery, Start, lend, listens
+from tests.ingest.conftest import ROOT, Nursery, Start, lend, listens
 from tests.ingest.scale import Scale, wait_until
 
 MONDAY = datetime(2026, 1, 5, 6, tzinfo=UTC)
@@ -78,6 +81,32 @@ def test_two_workers_share_and_a_killed_one_strands_nothing_longer_than_its_rest
     assert nursery.lives(first)
     connection.rollback()
     assert connection.execute("SELECT count(*), count(DISTINCT seq) FROM reading").fetchone() == (2000, 2000)
+
+
+def test_a_second_ingest_of_the_same_number_says_so_and_ends_and_the_first_goes_on(
+    start_ingest: Start, scale: Scale, connection: Connection, tmp_path: Path, database_url: str, broker: EmbeddedBroker
+) -> None:
+    lend(connection, "p1", "s1")
+    first = start_ingest()
+    assert wait_until(lambda: listens(connection), seconds=30)
+    settings = {"HOME": str(tmp_path), "DATABASE_URL": database_url, "BROKER_URL": broker.url}
+    second = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "ingest", "--worker", "1"],
+        cwd=ROOT,
+        env={**os.environ, **{f"VIGIE_{name}": value for name, value in settings.items()}},  # noqa: TID251
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert (
+        "another ingest is at work as worker 1 on this database: end it, or give each its own number" in second.stderr
+    )
+    weigh(scale, "s1", range(1))
+    assert scale.word("s1", 0) == "stored"
+    assert first.poll() is None
+    assert "took our place" not in (tmp_path / "ingest.log").read_text()
 
 
 def test_the_only_worker_of_yesterday_is_the_first_of_two_today(
