@@ -150,6 +150,7 @@ REASONS = EXCLUSIONS | {
     "ambiguous_person": message("the scale was not sure who this was"),
     "corrected_upstream": message("corrected by its source"),
     "deleted_upstream": message("deleted by its source"),
+    "read_again": message("misread at first, read again since"),
     "later_that_day": message("not the first of the day"),
 }
 SOURCES = {"manual": message("by hand"), "reassigned": message("another patient's scale")}

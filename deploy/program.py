@@ -37,19 +37,26 @@ def ingest(settings: Settings, clock: Clock) -> None:
 
 
 def replay_raw(settings: Settings, clock: Clock) -> None:
-    """Messages that were refused before, read again; prints what was new."""
+    """Messages that were refused before, and readings that are stored, read again; prints what was new."""
+    from ingest import read_again
     from ingest import replay_raw as replaying
     from schemas import database
 
     assert settings.database_url
-    messages = stored = quarantined = 0
-    with database.connect(settings.database_url.get_secret_value(), service="ingest") as conn:
+    url = settings.database_url.get_secret_value()
+    messages = stored = quarantined = readings = misread = 0
+    with database.connect(url, service="ingest") as conn, database.connect(url, service="ingest") as reading:
         last = None
         while (done := replaying.replay(conn, after=last, now=clock.now(), rate=clock.rate)).last:
             conn.commit()
             messages, stored = messages + done.messages, stored + done.stored
             quarantined, last = quarantined + done.quarantined, done.last
-    print(f"{messages} refused messages read again: {stored} readings stored, {quarantined} quarantined")
+        print(f"{messages} refused messages read again: {stored} readings stored, {quarantined} quarantined")
+        for some in read_again.stored_readings(reading):
+            readings += len(some)
+            misread += read_again.correct(conn, some, now=clock.now(), rate=clock.rate)
+            conn.commit()
+    print(f"{readings} readings read again: {misread} had been misread, and stand corrected")
 
 
 def alerts(settings: Settings, clock: Clock) -> None:

@@ -39,7 +39,10 @@ def ingest(
         str, typer.Option(help="This worker's sites, comma-separated, where the broker cannot share (MQTT 3.1.1).")
     ] = "",
     replay_raw: Annotated[  # noqa: FBT002 an option of the command line
-        bool, typer.Option("--replay-raw", help="Read the messages again that were refused before, and end.")
+        bool,
+        typer.Option(
+            "--replay-raw", help="Read refused messages and stored readings again with today's adapters, and end."
+        ),
     ] = False,
 ) -> None:
     """Take readings from the broker into the database, in the foreground."""
