@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from ingest.arrival import BAD_TOPIC
 from schemas.clock import real_now
 from schemas.database import Connection
 from tests.ingest.conftest import Start, lend, listens
@@ -125,6 +126,61 @@ def test_nonsense_is_kept_with_its_reason_and_stops_nobody(scale: Scale, connect
     assert [scale.word("s1", seq) for seq in (7, -1, 9)] == ["rejected", "rejected", "stored"]
     [(kept, longest)] = connection.execute("SELECT count(*), max(length(payload)) FROM rejection").fetchall()
     assert (kept, longest) == (len(nonsense) + 2, 64 * 1024)
+
+
+GOOD = b'"measured_at": "2026-01-05T06:00:00Z", "weight_kg": 82.4'
+BAD = (  # JSONTestSuite's spirit: each with the seq that can be read in it, and why it is no reading
+    (
+        b'{"seq": 1, "measured_at": "2026-01-05T06:00:00Z", "weight_kg": NaN}',
+        1,
+        "payload: NaN and Infinity are not JSON",
+    ),
+    (
+        b'{"seq": 2, "measured_at": "2026-01-05T06:00:00Z", "weight_kg": -Infinity}',
+        2,
+        "payload: NaN and Infinity are not JSON",
+    ),
+    (b'{"seq": 3, %s, "weight_kg": 60}' % GOOD, 3, "payload: a key is given twice"),
+    (b'{"seq": 4, "measured_at": "2026-01-05T06:00:00Z", "weight_kg": true}', 4, "weight_kg: must be a number"),
+    (b'{"seq": 5, "measured_at": "2026-01-05T06:00:00Z", "weight_kg": "82.4"}', 5, "weight_kg: must be a number"),
+    (b'{"seq": 6, "measured_at": "2026-01-05T06:00:00Z", "weight_kg": 1e400}', 6, "weight_kg: must be at most 400"),
+    (b'{"seq": 7, %s, "x": "%s"}' % (GOOD, b"x" * 1_000_000), 7, "payload: one reading must be at most 256 KiB"),
+    (b'{"seq": 8, %s, "x": "\xff"}' % GOOD, None, "payload: is not UTF-8"),
+    (b"[" * 100_000, None, "payload: is nested too deeply"),
+    (b"", None, "payload: is not JSON"),
+    (b"\x00\x01\xfe", None, "payload: is not UTF-8"),
+)
+
+
+def test_every_kind_of_bad_input_is_receipted_kept_with_its_reason_and_followed_by_the_next_message(
+    scale: Scale, connection: Connection
+) -> None:
+    for number, (payload, seq, _) in enumerate(BAD, start=100):
+        scale.publish("s1", payload)
+        scale.publish("s1", b'{"seq": %d, %s}' % (number, GOOD.replace(b"82.4", b"%d" % (number - 20))))
+        assert scale.word("s1", number) in ("stored", "quarantined")
+        assert seq is None or scale.word("s1", seq) == "rejected"
+    kept = connection.execute("SELECT payload, payload_bytes, reason, times FROM rejection").fetchall()
+    assert sorted(kept, key=str) == sorted(
+        ((payload[: 64 * 1024], len(payload), reason, 1) for payload, _, reason in BAD), key=str
+    )
+    assert connection.execute("SELECT count(*) FROM reading").fetchone() == (len(BAD),)
+
+
+def test_a_name_that_is_none_in_a_topic_is_refused_and_a_topic_with_more_levels_is_nobodys(
+    scale: Scale, connection: Connection
+) -> None:
+    scale.publish("no name", reading(1))
+    scale.publish("x" * 65, reading(2))
+    scale.publish("s1/more", reading(3))
+    scale.publish("s1", reading(4))
+    assert [scale.word("no name", 1), scale.word("x" * 65, 2), scale.word("s1", 4)] == [
+        "rejected",
+        "rejected",
+        "stored",
+    ]
+    assert rows(connection, "device_id, seq") == [("s1", 4)]
+    assert connection.execute("SELECT DISTINCT reason FROM rejection").fetchall() == [(BAD_TOPIC,)]
 
 
 def test_a_row_that_the_database_refuses_is_refused_alone(scale: Scale, connection: Connection) -> None:
