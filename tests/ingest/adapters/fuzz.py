@@ -1,11 +1,14 @@
 """`python -m tests.ingest.adapters.fuzz -max_total_time=60`: atheris over every adapter, for developers.
 
 Not among the dependencies: `pip install atheris` into a Python of your own that has Vigie's packages. It ends with the
-bytes at fault if anything but a reading or a reasoned refusal leaves an adapter.
+bytes at fault if anything but a reading or a reasoned refusal leaves an adapter. It begins with the upstream vectors:
+from nothing it would hardly find a brace.
 """
 
 import sys
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 import atheris  # type: ignore[import-untyped]  # installed by hand, see above
 
@@ -28,6 +31,15 @@ def one(data: bytes) -> None:
             decode(payload)
 
 
+def seeds() -> str:
+    """A folder with each vector."""
+    folder = Path(tempfile.mkdtemp(prefix="vigie-fuzz-"))
+    for number, topic in enumerate(TOPICS):
+        payload = vectors.message(topic, vectors.TOPICS[topic]).payload
+        (folder / str(number)).write_bytes(bytes([number]) + payload)
+    return str(folder)
+
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, one)
+    atheris.Setup([*sys.argv, seeds()], one)
     atheris.Fuzz()
