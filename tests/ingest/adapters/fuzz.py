@@ -13,6 +13,7 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]  # installed by hand, see above
 
 with atheris.instrument_imports(include=["ingest"]):
+    from ingest import dialects  # noqa: F401 every adapter, instrumented
     from ingest.adapters import bluetooth_sig, native
     from ingest.adapters.strict_json import FaultError
 from tests.ingest.adapters import vectors
