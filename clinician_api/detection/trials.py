@@ -101,12 +101,20 @@ def _asked(conn: Connection, asked: Asked) -> Response:
 
 
 @router.post("/detection/trials/{trial_id}/again", dependencies=[OwnForm])
-def again(trial_id: int, conn: Transaction, user: SignedIn, now: Now, request_id: Annotated[UUID, Form()]) -> Response:
+def again(
+    trial_id: int, conn: Transaction, user: SignedIn, now: Now, page: ThePage, request_id: Annotated[UUID, Form()]
+) -> Response:
     """The same against what is in force by now."""
     before = known(conn, trial_id)
-    asked = {name: getattr(before, name) for name in ("patient_id", "detector", "threshold", "budget", "plan")}
+    plan = before.plan
+    if before.patient_id:  # what was changed meanwhile stays: only the threshold is tried
+        typed = "" if before.threshold is None else str(before.threshold)
+        plan = _with_threshold(conn, before.patient_id, before.detector, typed, page)
+    asked = {name: getattr(before, name) for name in ("patient_id", "detector", "threshold", "budget")}
     based_on = in_force.newest(conn, before.patient_id)
-    return _asked(conn, Asked(**asked, request_id=request_id, based_on=based_on, author=user.user_id, now=now))
+    return _asked(
+        conn, Asked(**asked, plan=plan, request_id=request_id, based_on=based_on, author=user.user_id, now=now)
+    )
 
 
 @router.get("/patients/{patient_id}/try")

@@ -251,6 +251,24 @@ def test_a_patients_threshold_is_tried_signed_and_becomes_the_plan(
     assert "propre à ce patient" in nurse.get("/patients/p-0001/try").text
 
 
+def test_trying_again_after_another_change_of_the_plan_keeps_that_change(
+    connection: Connection, tried: Site, database_url: str
+) -> None:
+    nurse = tried.signed_in()
+    trial = nurse.post("/patients/p-0002/try", data=form(nurse, threshold="1,8")).headers["location"]
+    trying.answer(database_url)
+    connection.execute(
+        "INSERT INTO plan (patient_id, settings, recorded_at) VALUES ('p-0002', '{\"loss_kg\": 3}', now())"
+    )
+    connection.commit()
+    assert sign(nurse, trial).status_code == 409
+    again = nurse.post(f"{trial}/again", data=form(nurse)).headers["location"]
+    trying.answer(database_url)
+    assert sign(nurse, again).status_code == 303
+    row = connection.execute("SELECT settings FROM plan ORDER BY plan_id DESC LIMIT 1").fetchone()
+    assert row == ({"loss_kg": 3, "gain_kg": 1.8},)
+
+
 @pytest.mark.parametrize("typed", ["0.1", "9", "x", "nan"])
 def test_a_patients_threshold_outside_the_plans_bounds_is_refused(tried: Site, typed: str) -> None:
     client = tried.signed_in()
