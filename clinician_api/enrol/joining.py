@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query
@@ -15,6 +15,8 @@ from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.enrol import enrolment, new_patient
 from clinician_api.language import CLINIC_ZONE, Words, message
+from clinician_api.patient import phone, plan_record, typed
+from clinician_api.patient.plan_record import Group
 from clinician_api.scales import unknown_scales
 from schemas.database import Connection
 from schemas.patient import NewPatient
@@ -45,6 +47,10 @@ class Joining(BaseModel):
     device_id: str = ""
     consent_on: str = ""
     prescriber: str = ""
+    phone: str = ""
+    whose: str = ""
+    verified: str = ""
+    team: str = ""
 
     @property
     def typed(self) -> dict[str, str]:
@@ -76,6 +82,7 @@ def _form(
         typed=typed,
         faults=faults,
         request_id=request_id,
+        groups=plan_record.groups(conn),
         strangers=unknown_scales.strangers(conn, now=page.now)[:MOST_STRANGERS],
     )
 
@@ -94,16 +101,19 @@ def check_or_enrol(
     today = now.astimezone(ZoneInfo(CLINIC_ZONE)).date()
     faults = {name: words.text(fault) for name, fault in checked.faults.items()}
     faults |= disagreement(words, consent_on=consent_on, prescriber=prescriber, today=today)
+    faults |= _contact_faults(words, form)
+    team = next((one for one in plan_record.groups(conn) if str(one.team_id) == form.team), None)
     if checked.patient:
         faults |= taken(conn, checked.patient, page)
     if faults or checked.patient is None or consent_on is None or form.answer == "correct":
         return _form(conn, page, typed, faults, request_id=form.request_id)
     if not form.answer:
-        return page.answer("joining_check.html", typed=typed, patient=checked.patient, consent_on=consent_on,
+        return page.answer("joining_check.html", typed=typed, patient=checked.patient, consent_on=consent_on, team=team,
                            request_id=form.request_id)  # fmt: skip
     record = Record(request_id=form.request_id, consent_on=consent_on, prescriber=prescriber,
                     author=user.user_id)  # fmt: skip
     keep(conn, checked.patient, record, now=now)
+    _keep_contact(conn, checked.patient.patient_id, form, team, author=user.user_id, now=now)
     return RedirectResponse(f"/patients/{checked.patient.patient_id}", status_code=303)
 
 
@@ -132,6 +142,27 @@ def taken(conn: Connection, patient: NewPatient, page: Page) -> dict[str, str]:
     if patient.scale and (borrower := unknown_scales.borrower(conn, patient.scale)):
         faults["device_id"] = page.words.text(SCALE_LENT) % {"patient": borrower}
     return faults
+
+
+def _contact_faults(words: Words, form: Joining) -> dict[str, str]:
+    is_number = not form.phone.strip() or typed.phone(form.phone) is not None
+    faults = {} if is_number else {"phone": words.text(phone.NO_NUMBER)}
+    return faults | ({} if len(form.whose) <= 100 else {"whose": words.text(phone.LONG_WHOSE)})
+
+
+def _keep_contact(
+    conn: Connection, patient_id: str, form: Joining, team: Group | None, *, author: int, now: datetime
+) -> None:
+    """The number, and the team with its plan; each by a number of its own, made from the form's."""
+    values = {"patient_id": patient_id, "author": author, "now": now}
+    if digits := typed.phone(form.phone):
+        named = {"number": digits, "whose": typed.note(form.whose), "verified": bool(form.verified)}
+        phone.keep(conn, values | named | {"request_id": uuid5(form.request_id, "phone")})
+    if team:
+        plan_record.join_team(conn, patient_id, team_id=team.team_id, author=author, now=now)
+        if team.settings:
+            plan = {"request_id": uuid5(form.request_id, "plan"), "reason": team.name}
+            plan_record.add(conn, values | plan, team.settings)
 
 
 class Record(BaseModel):

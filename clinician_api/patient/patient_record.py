@@ -70,6 +70,30 @@ def departed(conn: Connection, patient_id: str) -> Departed | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Phone:
+    """A number, of the patient unless `whose` says otherwise, and who gave it."""
+
+    number: str
+    whose: str
+    verified: bool
+    author: str
+    recorded_at: datetime
+
+
+PHONE: LiteralString = """
+SELECT number, whose, verified, u.display_name AS author, recorded_at
+FROM patient_phone JOIN app_user AS u ON u.user_id = author
+WHERE patient_id = %(patient_id)s ORDER BY phone_id DESC LIMIT 1
+"""
+
+
+def phone(conn: Connection, patient_id: str) -> Phone | None:
+    """The number that holds now."""
+    with conn.cursor(row_factory=class_row(Phone)) as cursor:
+        return cursor.execute(PHONE, {"patient_id": patient_id}).fetchone()
+
+
+@dataclass(frozen=True, kw_only=True)
 class DryWeight:
     """A version of the dry weight (kg): since when it holds, who set it, when and why."""
 

@@ -99,6 +99,7 @@ def answer(
         pause_kinds=pauses.KINDS,
         journal=course.journal,
         today=page.now.astimezone(zone).date(),
+        phone=patient_record.phone(conn, patient_id),
         departed=patient_record.departed(conn, patient_id),
         request_id=uuid4,
     )

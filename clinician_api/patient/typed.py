@@ -1,5 +1,6 @@
-"""What did somebody type into a form's field? A weight, a moment, a day, a note; None where it cannot be read."""
+"""What did somebody type into a field? A weight, a moment, a day, a note, a number; None where it cannot be read."""
 
+import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -37,3 +38,9 @@ def day(text: str) -> date | None:
 def note(text: str) -> str:
     r"""A text as it is kept: browsers send \r\n and count \n, and no text in the database holds a NUL."""
     return text.replace("\r\n", "\n").replace("\0", "").strip()
+
+
+def phone(text: str) -> str | None:
+    """A telephone number's digits."""
+    digits = re.sub(r"[\s.()/-]", "", text)
+    return digits if re.fullmatch(r"\+?[0-9]{6,15}", digits) else None

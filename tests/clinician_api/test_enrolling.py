@@ -84,6 +84,8 @@ def test_a_patient_joins_by_keyboard_and_is_read_back_first(
         ("consent_on", "2999-01-01", "consentement"),
         ("prescriber", "\0", "prescrit"),
         ("device_id", "scale-0001", "prêtée à p-0001"),
+        ("phone", "+33 12 34", "de 6 à 15 chiffres"),
+        ("whose", "x" * 101, "100 caractères au plus"),
     ],
 )
 def test_a_field_that_cannot_be_is_named_and_nobody_joins(
@@ -223,3 +225,40 @@ def test_alerts_judge_nobody_who_has_left(connection: Connection) -> None:
     )
     claimed = store.claim(connection, now=now + timedelta(days=1), limit=10)
     assert [patient.patient_id for patient in claimed] == ["p-0002"]
+
+
+def test_a_tried_number_and_the_teams_plan_join_with_the_patient(
+    connection: Connection, people: Site, screen: Screen
+) -> None:
+    connection.execute("INSERT INTO team DEFAULT VALUES")
+    connection.execute(
+        'INSERT INTO team_settings (team_id, settings, recorded_at) SELECT 1, \'{"name": "Clermont"}\', now()'
+    )
+    connection.execute(
+        "INSERT INTO team_plan (request_id, team_id, settings, reason, author, recorded_at)"
+        " SELECT gen_random_uuid(), 1, '{\"silence_days\": 2}', 'x', user_id, now() FROM app_user LIMIT 1"
+    )
+    connection.commit()
+    client = people.signed_in()
+    data = filled(client, phone="+33 (0)6.12-34 56 78", whose="sa fille Sophie", verified="yes", team="1")
+    assert "sa fille Sophie" in client.post("/enrol", data=data | {"answer": ""}).text
+    for _ in range(2):
+        joined = client.post("/enrol", data=data)
+    patient_id = joined.headers["location"].rpartition("/")[2]
+    connection.commit()
+    asked = "SELECT number, whose, verified FROM patient_phone WHERE patient_id = %s"
+    assert connection.execute(asked, (patient_id,)).fetchall() == [("+330612345678", "sa fille Sophie", True)]
+    plan = connection.execute("SELECT settings, reason FROM plan WHERE patient_id = %s", (patient_id,)).fetchall()
+    assert plan == [({"silence_days": 2}, "Clermont")]
+    page = screen.sign_in()
+    page.goto(f"/patients/{patient_id}")
+    page.get_by_text("Téléphone +330612345678").click()
+    page.get_by_label("Téléphone", exact=True).fill("douze")
+    page.get_by_role("button", name="Enregistrer le numéro").click()
+    expect(page.get_by_role("alert")).to_contain_text("de 6 à 15 chiffres")
+    expect(page.get_by_label("Téléphone", exact=True)).to_have_value("douze")
+    page.get_by_label("Téléphone", exact=True).fill("04 73 12 34 56")
+    page.get_by_role("button", name="Enregistrer le numéro").click()
+    expect(page.locator(".phone summary")).to_contain_text("0473123456")
+    expect(page.locator(".phone summary")).to_contain_text("pas encore essayé")
+    assert count(connection, "patient_phone") == 2
