@@ -153,7 +153,15 @@ def test_the_range_changes_without_losing_the_page(clinic: Site, screen: Screen)
 
 def test_nothing_is_wider_than_a_phone(clinic: Site, phone: Screen) -> None:
     page = phone.sign_in()
-    for path in ("/", "/patients", "/patients/p-0007", "/unknown-scales", "/nowhere", "/sign-in"):
+    for path in (
+        "/",
+        "/patients",
+        "/patients/p-0007",
+        "/patients/p-0007/plan",
+        "/unknown-scales",
+        "/nowhere",
+        "/sign-in",
+    ):
         page.goto(path)
         page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
