@@ -16,12 +16,14 @@ from alerts.judgement.choice import Choice
 from alerts.policy import Action, Episode
 from alerts.router import Router
 from schemas import canary, plausibility
-from schemas.alert import Cause, Evidence, Severity
+from schemas.alert import Cause, Evidence, Outcome, Severity
 from schemas.chain import Move
 from schemas.database import Connection
 from schemas.plan import Plan
 from schemas.plausibility import CONFIRMABLE, Weighed
 
+TREATED: tuple[Outcome, ...] = ("confirmed_diuretic_changed", "confirmed_emergency", "confirmed_hospital")
+"""After these the weight goes elsewhere: earlier ones no longer tell the baseline."""
 FUTURE = timedelta(hours=1)
 """A weight dated further ahead is not used: a scale set to 2030 must not silence the no-transmission alert."""
 
@@ -51,6 +53,9 @@ SELECT patient_id, time_zone, enrolled_at,
         ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1) AS dry_kg,
        (SELECT coalesce(array_agg(valid_from), '{}') FROM dry_weight
         WHERE dry_weight.patient_id = patient.patient_id AND valid_from <= %(now)s) AS dry_set_at,
+       (SELECT coalesce(array_agg(acknowledgement.at), '{}') FROM acknowledgement JOIN episode USING (episode_id)
+        WHERE episode.patient_id = patient.patient_id AND cause = 'decompensation' AND action = 'close'
+          AND acknowledgement.outcome = ANY(%(treated)s) AND acknowledgement.at <= %(now)s) AS treated_at,
        (SELECT max(measured_at) FROM standing_reading AS reading
         WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL
           AND measured_at <= %(until)s) AS last_weight_at
@@ -144,6 +149,7 @@ class PatientRow:
     plan: dict[str, Any] | None
     dry_kg: float | None
     dry_set_at: list[datetime]
+    treated_at: list[datetime]
     last_weight_at: datetime | None
 
 
@@ -238,6 +244,7 @@ class Record:
             anchors=anchors.anchors(
                 zone=zone,
                 dry_weights=self.patient.dry_set_at,
+                treated=self.patient.treated_at,
                 devices=sorted(
                     (row.measured_at, row.device_id)
                     for row in self.readings
@@ -287,7 +294,7 @@ def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict
     patient_ids = [patient.patient_id for patient in claimed]
     until = now + FUTURE
     with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
-        wanted = {"patient_ids": patient_ids, "now": now, "until": until}
+        wanted = {"patient_ids": patient_ids, "now": now, "until": until, "treated": list(TREATED)}
         patients = cursor.execute(PATIENTS, wanted).fetchall()
     readings = _readings(conn, patients, until=until)
     conn.execute(LOCK_OPEN_EPISODES, {"patient_ids": patient_ids})

@@ -1,23 +1,22 @@
 """What does `vigie budget` do? Prices it on the clinic's history, or on simulated patients until there is enough."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from alerts import choice_store
 from alerts.judgement.choice import Duty
-from alerts.judgement.history import Event
 from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.budget import ENOUGH_EVENTS, ENOUGH_FALSE_ALERTS, Price
 from alerts.study.intervals import Interval
+from deploy import simulated_history
 from schemas.database import Connection
-from simulator import cohort
-from simulator.cohort import SimulatedPatient
+from simulator import chronicle
 
-SIMULATED_PATIENTS, SIMULATED_DAYS, SIMULATED_SEED = 400, 365, 1
+SIMULATED_PATIENTS, SIMULATED_SEED = 400, 1
 SHOWN_MISSED = 20
 
 
@@ -29,23 +28,14 @@ def price(conn: Connection, *, detector: str, target: float, nurses: int, now: d
     """
     own = Study(outcome_store.readings(conn, now=now), events=list(outcome_store.decompensations(conn)))
     return budget.price(
-        own, simulated(now), detector=detector, budget=target, patients=outcome_store.watched(conn), nurses=nurses
+        own, simulated(), detector=detector, budget=target, patients=outcome_store.watched(conn), nurses=nurses
     )
 
 
-def simulated(now: datetime) -> Study:
-    """400 patient-years of the simulator, the same each time for the same day."""
-    until = datetime.combine(now.astimezone(UTC).date(), time(), tzinfo=UTC)
-    patients = cohort.cohort(patients=SIMULATED_PATIENTS, days=SIMULATED_DAYS, until=until, seed=SIMULATED_SEED)
-    readings = [reading for patient in patients for reading in patient.history]
-    return Study(readings, events=[event for patient in patients for event in _events(patient, until=until)])
-
-
-def _events(patient: SimulatedPatient, *, until: datetime) -> Iterator[Event]:
-    for event in patient.events:
-        at = datetime.combine(event.treated, time(12), tzinfo=UTC)
-        if at < until and patient.history and at > patient.history[0].measured_at + timedelta(days=1):
-            yield Event(patient_id=patient.new_patient.patient_id, at=at, kind="decompensation")
+def simulated() -> Study:
+    """400 patient-years of the world on which published rules score about what they scored in the field."""
+    people = chronicle.chronicle(chronicle.World(), patients=SIMULATED_PATIENTS, seed=SIMULATED_SEED)
+    return Study(simulated_history.readings(people), events=list(simulated_history.events(people)))
 
 
 def keep(conn: Connection, priced: Price, *, now: datetime) -> None:

@@ -5,13 +5,13 @@ it, no older than 14 days, as in `guideline`: a gain during a gap is seen at its
 larger of the two gains, each as a multiple of its own limit: more than 1 is more than either limit.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from alerts.detectors.carried import STAND_IN_DAYS
-from alerts.detectors.detector import TOLERANCE_KG, Days, Kilograms, Scores
+from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
+from schemas.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,42 @@ def references(days: Days, kg: Kilograms, *, window: int) -> Scores:
     return lowest
 
 
-def multiples(days: Days, kg: Kilograms, *, limits: Sequence[Limit]) -> Scores:
-    """At each day the largest gain as a multiple of its limit, less the tolerance of 5 g; 0 if alone."""
-    gains = [(kg - references(days, kg, window=limit.days) - TOLERANCE_KG) / limit.kg for limit in limits]
-    largest: Scores = np.fmax.reduce(np.array(gains), axis=0)
-    gained: Scores = np.maximum(np.nan_to_num(largest, nan=0.0), 0.0)
-    return np.round(gained, 6) + 0.0
+@dataclass(frozen=True)
+class Rule:
+    """A detector that fires above its `limits`, or above so many times them as the plan's `peer_threshold` says."""
 
+    limits: tuple[Limit, ...]
 
-def would_not_fire_at_kg(days: Days, kg: Kilograms, *, limits: Sequence[Limit], multiple: float) -> float | None:
-    """The weight in kg that is above every reference by `multiple` times its limit, at most."""
-    newest = [float(references(days, kg, window=limit.days)[-1]) + multiple * limit.kg for limit in limits]
-    known = [weight for weight in newest if not np.isnan(weight)]
-    return round(min(known), 3) if known else None
+    def scores(  # a detector takes what any of them asks for
+        self,
+        days: Days,
+        kg: Kilograms,
+        *,
+        plan: Plan,  # noqa: ARG002
+        known: Known = NOTHING,  # noqa: ARG002
+    ) -> Scores:
+        """At each day the largest gain as a multiple of its limit, less the tolerance of 5 g; 0 if alone."""
+        gains = [(kg - references(days, kg, window=one.days) - TOLERANCE_KG) / one.kg for one in self.limits]
+        largest: Scores = np.fmax.reduce(np.array(gains), axis=0)
+        gained: Scores = np.maximum(np.nan_to_num(largest, nan=0.0), 0.0)
+        return np.round(gained, 6) + 0.0
+
+    def threshold(self, plan: Plan) -> float:
+        return 1.0 if plan.peer_threshold is None else plan.peer_threshold
+
+    def parameters(self, plan: Plan) -> dict[str, float]:
+        return {f"kg_in_{one.days}_days": one.kg for one in self.limits} | {"multiple": self.threshold(plan)}
+
+    def would_not_fire_at_kg(
+        self,
+        days: Days,
+        kg: Kilograms,
+        *,
+        plan: Plan,
+        known: Known = NOTHING,  # noqa: ARG002
+    ) -> float | None:
+        """The weight in kg that is above every reference by the threshold times its limit, at most."""
+        above = [self.threshold(plan) * one.kg for one in self.limits]
+        newest = [float(references(days, kg, window=one.days)[-1]) for one in self.limits]
+        known_ones = [weight + more for weight, more in zip(newest, above, strict=True) if not np.isnan(weight)]
+        return round(min(known_ones), 3) if known_ones else None

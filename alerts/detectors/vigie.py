@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from alerts.detectors import vigie_features
+from alerts.detectors import vigie_course, vigie_features
 from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
 from alerts.detectors.vigie_course import Grid
 from alerts.detectors.vigie_weights import BIAS, WEIGHTS
@@ -30,7 +30,7 @@ WAIT_DAYS = 10
 """So many days after the first weight comes the first score."""
 BLOCK = 128
 """Patients at once: what fits the processor's cache."""
-SEARCHED_KG, STEPS = 8.0, 32
+SEARCHED_KG, STEPS = 8.0, 20
 
 Row = tuple[Days, Kilograms, Known]
 
@@ -54,11 +54,11 @@ def on_grid(patients: Grid) -> NDArray[np.float64]:
     """The score at each weight, (patients, days); on other days the last one stands."""
     rows, believed = vigie_features.features(patients)
     columns = np.arange(believed.shape[1])
-    scored = believed & (columns - np.argmax(believed, axis=1)[:, np.newaxis] >= WAIT_DAYS)
-    at = np.maximum.accumulate(np.where(scored, columns, -1), axis=1)
-    odds = np.tensordot(WEIGHTS, rows, axes=1) + BIAS
-    risk = np.round(100 * expit(odds), 3)
-    return np.where(at < 0, 0.0, np.take_along_axis(risk, np.maximum(at, 0), axis=1))
+    scored = believed & (columns - believed.argmax(axis=1)[:, np.newaxis] >= WAIT_DAYS)
+    last = np.maximum.accumulate(np.where(scored, columns, -1), axis=1)
+    odds = (WEIGHTS @ rows.reshape(len(rows), -1)).reshape(believed.shape) + BIAS
+    risk = (100 * expit(odds)).round(3)
+    return np.where(last < 0, 0.0, vigie_course.at(risk, np.maximum(last, 0)))
 
 
 def grid(rows: Sequence[Row]) -> Grid:
@@ -94,7 +94,7 @@ def parameters(plan: Plan) -> dict[str, float]:
 def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
     """Searched downward from the newest weight if it fires, else upward: None if no weight within 8 kg would.
 
-    Quarter kilograms first, then twice a 32nd of the step that turns it: to the gram.
+    By 0.4 kg first, then twice by a 20th of the step that turns it: to the gram.
     """
 
     def fires(newest: Kilograms) -> NDArray[np.bool_]:
@@ -102,13 +102,19 @@ def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known 
         rows.kg[:, -1] = newest
         return on_grid(rows)[:, -1] > plan.vigie_threshold + TOLERANCE_KG
 
-    start, now = float(kg[-1]), bool(fires(kg[-1:])[0])
-    step = (-SEARCHED_KG if now else SEARCHED_KG) / STEPS
-    for _ in range(3):
-        tried = start + step * np.arange(1.0, STEPS + 1)
-        turned = np.flatnonzero(fires(tried) != now)
+    start, step = float(kg[-1]), -SEARCHED_KG / STEPS
+    steps = np.arange(STEPS + 1.0)
+    found = fires(start + step * steps)  # most often asked of a weight that fires, so downward first
+    now = bool(found[0])
+    if not now:
+        step = -step
+        found = fires(start + step * steps)
+    for finer in (True, True, False):
+        turned = np.flatnonzero(found != now)
         if not turned.size:
             return None
-        start, step = float(tried[turned[0]]) - step, step / STEPS
+        start, step = start + step * float(turned[0] - 1), step / STEPS
+        if finer:
+            found = fires(start + step * steps)
     quiet = start + step * STEPS if now else start
     return float(np.floor(quiet * 1000) / 1000)

@@ -6,6 +6,7 @@ before it; one patient and a hundred thousand go through the same code.
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,21 @@ WEEK_KG = 80 * np.array([0.16, 0.05, -0.07, -0.07, -0.09, -0.09, 0.04]) / 100
 NEW_YEAR, YEAR_DAYS = date(2024, 1, 1).toordinal(), 365.2425
 FEAST_KG, FEAST_FROM, FEAST_DAYS, FEAST_FORGOTTEN_DAYS = 0.75, 356.0, 9.0, 30.0
 """People gain 1.35 % at Christmas (NoHoW 2020): most of it, from 23 December to New Year, is food."""
+CYCLE_DAYS = 146_097
+"""400 years, after which the calendar and the week come again."""
 BLOCK_DAYS = 512
 UP = np.exp(np.arange(BLOCK_DAYS) / AVERAGES[:, np.newaxis])[:, np.newaxis]
+SHARES = (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
+
+
+def _seasons() -> Array:
+    days = np.arange(CYCLE_DAYS)
+    since = (days - NEW_YEAR - FEAST_FROM) % YEAR_DAYS
+    feast = np.minimum(since / FEAST_DAYS, 1) * np.exp(-np.maximum(since - FEAST_DAYS, 0) / FEAST_FORGOTTEN_DAYS)
+    return np.asarray(WEEK_KG[(days + 6) % 7] + FEAST_KG * feast)
+
+
+SEASON = _seasons()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,18 +97,19 @@ def course(grid: Grid) -> Course:
     believed, begins = _believed(grid.kg, seen, grid.begins)
     columns = np.arange(grid.kg.shape[1])
     last = np.maximum.accumulate(np.where(believed, columns, -1), axis=1)
-    first = np.argmax(believed, axis=1)[:, np.newaxis]
-    start = np.maximum.accumulate(np.where(begins, columns, np.minimum(first, columns)), axis=1)
-    carried = np.maximum(last, np.minimum(first, columns.size - 1))
-    shown = np.take_along_axis(grid.kg, carried, axis=1)
-    kg = shown - np.take_along_axis(_of_the_hour(grid.hours, believed), carried, axis=1) - of_the_season(grid.days)
+    first = believed.argmax(axis=1)[:, np.newaxis]
+    start = np.maximum.accumulate(np.where(begins, columns, first), axis=1)
+    carried = np.maximum(last, first)
+    shown = at(grid.kg, carried)
+    kg = at(grid.kg - _of_the_hour(grid.hours, believed), carried) - of_the_season(grid.days)
+    kg = np.where(columns < first, at(kg, first), kg)
     moved = believed & ~begins & (np.abs(differences(shown)) > UNMOVED_KG)
     noise_kg = _noise(np.abs(differences(kg)), moved)
-    before = _before(kg, start)
+    before = _before(kg, start, begins)
     middle = _median_of_5(before)
     return Course(
         kg=kg,
-        tame_kg=middle + np.clip(kg - middle, -TAME * noise_kg, TAME * noise_kg),
+        tame_kg=middle + (kg - middle).clip(-TAME * noise_kg, TAME * noise_kg),
         before_kg=before,
         noise_kg=noise_kg,
         believed=believed,
@@ -107,9 +122,13 @@ def course(grid: Grid) -> Course:
 
 def of_the_season(days: Columns) -> Array:
     """What a weight of this day is usually above its season's, in kg: the week's swing, and Christmas."""
-    since = (days - NEW_YEAR - FEAST_FROM) % YEAR_DAYS
-    feast = np.minimum(since / FEAST_DAYS, 1) * np.exp(-np.maximum(since - FEAST_DAYS, 0) / FEAST_FORGOTTEN_DAYS)
-    return np.asarray(WEEK_KG[(days + 6) % 7] + FEAST_KG * feast)
+    return np.asarray(SEASON[days % CYCLE_DAYS])
+
+
+def at(values: Array, columns: Columns) -> Array:
+    """Of each row, what stands at these columns of it."""
+    rows = np.arange(values.shape[0])[:, np.newaxis] * values.shape[1]
+    return np.asarray(values.take(rows + columns))
 
 
 def levels(one: Course) -> Array:
@@ -117,10 +136,8 @@ def levels(one: Course) -> Array:
 
     Each is divided by the weight that it has gathered so far, so that the first day counts for no more than it knows.
     """
-    above = one.tame_kg - np.take_along_axis(one.kg, one.first, axis=1)
-    columns = np.arange(above.shape[1])
-    above = np.where(columns >= one.first, above, 0.0)
-    totals = _exponential(above)
+    columns = np.arange(one.kg.shape[1])
+    totals = _exponential(np.where(columns >= one.first, one.tame_kg - at(one.kg, one.first), 0.0))
     known = np.maximum(columns - one.start + 1, 1)
     left = np.exp(-known / AVERAGES[:, np.newaxis, np.newaxis])
     rows = np.flatnonzero(one.begins.any(axis=1))
@@ -138,8 +155,13 @@ def forgetting_sum(values: Array, *, days: float) -> Array:
         head = forgetting_sum(values[..., :BLOCK_DAYS], days=days)
         tail = forgetting_sum(values[..., BLOCK_DAYS:], days=days)
         return np.concatenate([head, tail + head[..., -1:] * np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / days)], -1)
-    up = np.exp(np.arange(size) / days)
-    return np.asarray(np.cumsum(values * up, axis=-1) / up)
+    up = _up(days)[:size]
+    return np.asarray((values * up).cumsum(axis=-1) / up)
+
+
+@cache
+def _up(days: float) -> Array:
+    return np.exp(np.arange(BLOCK_DAYS) / days)
 
 
 def earlier(values: Array, first: Array | float, *, by: int = 1) -> Array:
@@ -165,17 +187,18 @@ def _exponential(values: Array) -> Array:
         left = np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / AVERAGES[:, np.newaxis])[:, np.newaxis]
         return np.concatenate([head, tail + head[..., -1:] * left], axis=2)
     up = UP[:, :, :size]
-    totals = np.cumsum(values * up, axis=2)
-    totals /= up
-    totals *= (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
+    totals = (values * up).cumsum(axis=2)
+    totals *= SHARES / up
     return np.asarray(totals)
 
 
 def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
     """Which weights are used, and with which the baseline begins: also after 10 kg, which no fluid brings in a day."""
-    last = np.maximum.accumulate(np.where(seen, np.arange(kg.shape[1]), -1), axis=1)
-    shown = np.where(last >= 0, np.take_along_axis(kg, np.maximum(last, 0), axis=1), np.nan)
-    rows = np.flatnonzero((np.abs(shown[:, 1:] - shown[:, :-1]) > JUMP_KG).any(axis=1))
+    columns = np.arange(kg.shape[1])
+    shown = at(kg, np.maximum(np.maximum.accumulate(np.where(seen, columns, -1), axis=1), seen.argmax(axis=1)[:, None]))
+    rows = np.flatnonzero(shown.max(axis=1) - shown.min(axis=1) > JUMP_KG)
+    spread = largest_of_8(shown[rows]) + largest_of_8(-shown[rows]) if rows.size else shown[rows]
+    rows = rows[(spread > JUMP_KG).any(axis=1)]
     if not rows.size:
         return seen, begins
     believed, begins = seen.copy(), begins.copy()
@@ -185,15 +208,27 @@ def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
 
 
 def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags) -> None:
-    last = waiting = None
-    for day in np.flatnonzero(seen).tolist():
-        weight = float(kg[day])
-        if last is not None and not begins[day] and abs(weight - last) > JUMP_KG:
-            if waiting is None or abs(weight - waiting) >= AGREE_KG:
+    """Walk through one row: a weight too far from the last one, and from the median of the last five, waits."""
+    recent: list[float] = []
+    waiting: float | None = None
+    weights, afresh = kg.tolist(), begins.tolist()
+    for day in seen.nonzero()[0].tolist():
+        weight = weights[day]
+        if recent and not afresh[day]:
+            far = max(abs(weight - recent[-1]), abs(weight - sorted(recent)[len(recent) // 2]))
+            if far > JUMP_KG and (waiting is None or abs(weight - waiting) >= AGREE_KG):
                 believed[day], waiting = False, weight
                 continue
-            begins[day] = abs(weight - last) > STRANGE_KG
-        last, waiting = weight, None
+            begins[day] = abs(weight - recent[-1]) > STRANGE_KG
+        recent = [weight] if begins[day] else [*recent[-4:], weight]
+        waiting = None
+
+
+def largest_of_8(values: Array) -> Array:
+    """The largest of this day's and the seven before."""
+    for by in (1, 2, 4):
+        values = np.maximum(values, earlier(values, values[:, :1], by=min(by, values.shape[1])))
+    return values
 
 
 def _of_the_hour(hours: Array, believed: Flags) -> Array:
@@ -202,11 +237,11 @@ def _of_the_hour(hours: Array, believed: Flags) -> Array:
     if not told.any():
         return np.zeros_like(hours)
     hour = np.where(told, hours, 0.0)
-    kept = forgetting_sum(told.astype(np.float64), days=HOUR_DAYS)
-    usual = forgetting_sum(hour, days=HOUR_DAYS) / np.maximum(kept, 0.5)
+    total, kept = forgetting_sum(np.stack([hour, told]), days=HOUR_DAYS)
+    usual = total / np.maximum(kept, 0.5)
     off = np.where(told, hour - earlier(usual, hour[:, :1]), 0.0)
-    off[np.cumsum(told, axis=1) <= 1] = 0.0
-    return np.asarray(HOUR_KG * np.copysign(np.clip(np.abs(off) - HOURS_FREE, 0, HOURS_MOST), off))
+    off[told.cumsum(axis=1) <= 1] = 0.0
+    return np.asarray(HOUR_KG * np.copysign((np.abs(off) - HOURS_FREE).clip(0, HOURS_MOST), off))
 
 
 def _noise(sizes: Array, moved: Flags) -> Array:
@@ -224,12 +259,15 @@ def _noise(sizes: Array, moved: Flags) -> Array:
     return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))
 
 
-def _before(kg: Array, start: Columns) -> list[Array]:
+def _before(kg: Array, start: Columns, begins: Flags) -> list[Array]:
     """The weights 1 to 5 days before, none from before the last beginning."""
-    columns = np.arange(kg.shape[1])
-    return [
-        np.take_along_axis(kg, np.maximum(columns - days, np.minimum(start, columns)), axis=1) for days in range(1, 6)
-    ]
+    before = [earlier(kg, kg[:, :1], by=min(days, kg.shape[1])) for days in range(1, 6)]
+    rows = np.flatnonzero(begins.any(axis=1))
+    if rows.size:
+        columns = np.arange(kg.shape[1])
+        for days, those in enumerate(before, start=1):
+            those[rows] = at(kg[rows], np.maximum(columns - days, np.minimum(start[rows], columns)))
+    return before
 
 
 def _median_of_5(values: list[Array]) -> Array:

@@ -63,10 +63,10 @@ def features(grid: Grid) -> tuple[Array, Flags]:
     rows, n = np.empty((len(NAMES), *grid.kg.shape)), len(Z_NAMES)
     np.divide(trends, usual, out=rows[: len(PAIRS)])
     np.divide(against, one.noise_kg, out=rows[len(PAIRS) : n])
-    np.clip(rows[:n], -MOST_SDS, MOST_SDS, out=rows[:n])
-    np.clip(rows[:n] / 2, -1, 1, out=rows[n : 2 * n])
-    np.clip(rows[:n] - 3, -1, 1, out=rows[2 * n : 3 * n])
-    step = _largest_of_8(np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg)))
+    rows[:n].clip(-MOST_SDS, MOST_SDS, out=rows[:n])
+    (rows[:n] / 2).clip(-1, 1, out=rows[n : 2 * n])
+    (rows[:n] - 3).clip(-1, 1, out=rows[2 * n : 3 * n])
+    step = vigie_course.largest_of_8(np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg)))
     rest = rows[3 * n :]
     rest[0], rest[1], rest[2] = np.log(one.noise_kg), step / one.noise_kg, step
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
@@ -95,21 +95,14 @@ def _usual(trends: Array, one: Course) -> Array:
 
 def _against(one: Course, levels: Array) -> tuple[Array, Array]:
     """The newest weights against the averages, in kg; and their median against 20 days'."""
-    kg = one.kg - np.take_along_axis(one.kg, one.first, axis=1)
-    shift = kg - one.kg
-    before, oldest = one.before_kg[0] + shift, one.before_kg[1] + shift
-    pair = np.minimum(kg, before)
-    median = np.maximum(pair, np.minimum(np.maximum(kg, before), oldest))
-    newest = np.stack([kg, pair, median, np.minimum(pair, oldest), median, median, median])
-    against = newest - levels[[4, 4, 4, 4, 3, 5, 6]]
+    levels = levels + vigie_course.at(one.kg, one.first)
+    before, oldest = one.before_kg[:2]
+    pair = np.minimum(one.kg, before)
+    median = np.maximum(pair, np.minimum(np.maximum(one.kg, before), oldest))
+    weeks = levels[4]
+    newest = [one.kg - weeks, pair - weeks, median - weeks, np.minimum(pair, oldest) - weeks]
+    against = np.array([*newest, *(median - levels[[3, 5, 6]])])
     return against, against[2]
-
-
-def _largest_of_8(steps: Array) -> Array:
-    """The largest of this day's and the seven before."""
-    for by in (1, 2, 4):
-        steps = np.maximum(steps, earlier(steps, 0.0, by=min(by, steps.shape[1])))
-    return steps
 
 
 def _missed(grid: Grid, one: Course, *, out: Array) -> None:
@@ -120,20 +113,18 @@ def _missed(grid: Grid, one: Course, *, out: Array) -> None:
     seen = ~np.isnan(grid.kg)
     columns = np.arange(seen.shape[1])
     missing = ~seen & ~grid.excused & (columns >= one.first)
-    for row, day in zip(*np.nonzero(one.begins), strict=True):
+    for row, day in zip(*one.begins.nonzero(), strict=True):
         before = np.flatnonzero(seen[row, :day])
         missing[row, before[-1] + 1 if len(before) else 0 : day] = False
     gone = missing.astype(np.float64)
-    known = (columns >= one.first).astype(np.float64)
-    long_ago = [
-        earlier(forgetting_sum(x, days=MISSED_DAYS), 0.0, by=min(MISSED_AFTER_DAYS, columns.size))
-        for x in (gone, known)
-    ]
-    rate = (long_ago[0] + MISSED_USUAL * MISSED_PRIOR_DAYS) / (long_ago[1] + MISSED_PRIOR_DAYS)
-    total = np.cumsum(gone, axis=1)
+    learnt_from = np.maximum(columns - one.first + 1 - MISSED_AFTER_DAYS, 0)
+    days_known = (1 - np.exp(-learnt_from / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS))
+    gone_then = earlier(forgetting_sum(gone, days=MISSED_DAYS), 0.0, by=min(MISSED_AFTER_DAYS, columns.size))
+    rate = (gone_then + MISSED_USUAL * MISSED_PRIOR_DAYS) / (days_known + MISSED_PRIOR_DAYS)
+    total = gone.cumsum(axis=1)
     week, two = (_beyond_usual(total - earlier(total, 0.0, by=min(days, columns.size)), rate, days) for days in (7, 14))
     out[0], out[1], out[2] = rate, week, two
-    out[3], out[4], out[5] = np.clip(week - 1, 0, 2), np.clip(two - 1, 0, 2), np.clip(two - 2, 0, 2)
+    out[3], out[4], out[5] = (week - 1).clip(0, 2), (two - 1).clip(0, 2), (two - 2).clip(0, 2)
 
 
 def _beyond_usual(missed: Array, rate: Array, days: int) -> Array:

@@ -27,8 +27,8 @@ from schemas.plan import Plan
 from schemas.reading import HistoricReading
 from schemas.trial import Beside, Pair, Problem, Result
 
-Simulated = Callable[[datetime], Study]
-"""Simulated patients until that day, for a history too short to tell."""
+Simulated = Callable[[], Study]
+"""Simulated patients, for a history too short to tell."""
 ENOUGH_PATIENT_YEARS = budget.ENOUGH_FALSE_ALERTS
 """Without a budget: at one false alert per patient-year the rate is then known within ±28 %."""
 AT_ONCE = 100
@@ -150,7 +150,7 @@ def _result(job: Job) -> Result:
     plans = {patient_id: Plan.model_validate(plan) for patient_id, plan in trial_store.plans(job.conn).items()}
     own = job.own()
     enough = asked.patient_id is None and own.patient_years * (asked.budget or 1.0) >= ENOUGH_PATIENT_YEARS
-    simulated = None if enough else job.simulated(job.now)
+    simulated = None if enough else job.simulated()
     job.reached(STUDIED)
     threshold = asked.threshold
     if asked.budget:

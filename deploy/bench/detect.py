@@ -87,6 +87,11 @@ def _backtest(*, seed: int) -> float:
 
 
 def _seconds(work: Callable[[], object]) -> float:
+    """The best of three: others use this machine too."""
+    return min(_timed(work) for _ in range(3))
+
+
+def _timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

@@ -26,3 +26,7 @@ def test_another_scale_counts_from_the_day_after_its_first_weight_and_the_first_
 def test_a_pause_counts_from_the_day_it_ends_on_but_never_from_the_day_it_was_announced_on() -> None:
     assert anchors(zone=ZONE, pauses=[(NOW, NOW + 9 * DAY)]) == [date(2026, 3, 11)]
     assert anchors(zone=ZONE, pauses=[(NOW, NOW + timedelta(hours=2))]) == [date(2026, 3, 3)]
+
+
+def test_a_treatment_begins_the_day_after() -> None:
+    assert anchors(zone=ZONE, treated=[NOW]) == [date(2026, 3, 3)]

@@ -33,7 +33,7 @@ GAIN = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0, 82.6]
 
 @pytest.fixture(scope="module")
 def simulated() -> Study:
-    return alarm_budget.simulated(NOW)
+    return alarm_budget.simulated()
 
 
 @pytest.fixture
