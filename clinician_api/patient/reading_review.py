@@ -188,7 +188,7 @@ def _refused(page: Page, decision: Decision) -> str | None:
 
 
 # Two decisions about one weight go one after the other, so that the second sees the first.
-LOCK_READING: LiteralString = "SELECT pg_advisory_xact_lock(14, hashint8(%(reading_id)s))"
+LOCK_READING: LiteralString = "SELECT pg_advisory_xact_lock(14, hashtext(%(reading_id)s::text))"
 RECORD: LiteralString = """
 INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason, note, author, at)
 VALUES (%(request_id)s, %(reading_id)s, %(site)s, %(device_id)s, %(measured_at)s, %(action)s, %(reason)s, %(note)s,

@@ -17,8 +17,8 @@ from schemas.settings import Settings
 from tests.clinician_api.conftest import CLOCK, Site
 
 DESCRIPTION = create_app(Settings.model_validate({"database_url": "postgresql://127.0.0.1/x"}), clock=CLOCK).openapi()
-LEFT_OUT = {"/live", "/sign-out"}
-"""An endless stream; and what would sign the rest out."""
+LEFT_OUT = {"/live", "/sign-out", "/healthz"}
+"""An endless stream; what would sign the rest out; and what says 503 when no program's heart beats, as here."""
 EXAMPLES = 6
 """For each operation and each of the two modes: what fits the description, and what does not."""
 
