@@ -35,7 +35,7 @@ from clinician_api.patient import (
 )
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
-from clinician_api.worklist import acts, time_machine, worklist
+from clinician_api.worklist import acts, closure, time_machine, worklist
 from schemas import database, heartbeat
 from schemas.clock import Clock
 from schemas.settings import Settings
@@ -45,6 +45,7 @@ ROUTERS = (
     sign_in.router,
     worklist.router,
     acts.router,
+    closure.router,
     time_machine.router,
     patient_list.router,
     unknown_scales.router,

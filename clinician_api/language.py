@@ -3,13 +3,13 @@
 import io
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
 from typing import Literal, LiteralString, cast
 from zoneinfo import ZoneInfo
 
-from babel import dates, negotiate_locale, numbers
+from babel import Locale, dates, negotiate_locale, numbers
 from babel.messages import mofile, pofile
 
 Language = Literal["fr", "en"]
@@ -71,7 +71,7 @@ class Words:
         return translations(self.language).gettext(message)
 
     def number(self, value: float, *, digits: int = 1) -> str:
-        return numbers.format_decimal(round(value, digits) + 0.0, format="#,##0." + "0" * digits, locale=self.locale)
+        return _decimal(round(value, digits) + 0.0, digits, self.locale)
 
     def kg(self, value: float) -> str:
         """A weight in kg, to 100 g."""
@@ -84,11 +84,13 @@ class Words:
         return f"{sign}{self.number(abs(rounded))} kg"
 
     def day(self, at: datetime | date) -> str:
-        return dates.format_date(self._local(at), format="d MMM y", locale=self.locale)
+        local, (_, months) = self._local(at), _names(self.locale)
+        return f"{local.day} {months[local.month - 1]} {local.year}"
 
     def short_day(self, at: datetime) -> str:
         """A day under the axis of a chart."""
-        return dates.format_date(self._local(at), format="d MMM", locale=self.locale)
+        local, (_, months) = self._local(at), _names(self.locale)
+        return f"{local.day} {months[local.month - 1]}"
 
     def weekday(self, day: int) -> str:
         """The name of a day of the week; Monday is 0."""
@@ -100,16 +102,47 @@ class Words:
 
     def moment(self, at: datetime) -> str:
         """A day and a time, for a list."""
-        return dates.format_datetime(self._local(at), format="EEE d MMM y, HH:mm", locale=self.locale)
+        return f"{_names(self.locale)[0][self._local(at).weekday()]} {self.day(at)}, {self._local(at):%H:%M}"
 
     def span(self, span: timedelta) -> str:
         """A length of time, roughly."""
-        return dates.format_timedelta(max(span, timedelta(0)), locale=self.locale, threshold=1.5, format="short")
+        return _span(_roughly(max(span, timedelta(0))), self.locale)
 
     def ago(self, span: timedelta) -> str:
-        return dates.format_timedelta(
-            -max(span, timedelta(seconds=1)), add_direction=True, locale=self.locale, threshold=1.5, format="short"
-        )
+        return _ago(_roughly(max(span, timedelta(seconds=1))), self.locale)
 
     def _local(self, at: datetime | date) -> datetime | date:
         return at.astimezone(ZoneInfo(self.zone)) if isinstance(at, datetime) else at
+
+
+# A page says hundreds of numbers and times, most of them again and again; Babel parses locale and pattern for each.
+@cache
+def _names(locale: str) -> tuple[list[str], list[str]]:
+    """The short names of the days from Monday, and of the months."""
+    known = Locale.parse(locale)
+    days, months = known.days["format"]["abbreviated"], known.months["format"]["abbreviated"]
+    return [days[day] for day in range(7)], [months[month] for month in range(1, 13)]
+
+
+@lru_cache(20_000)
+def _decimal(value: float, digits: int, locale: str) -> str:
+    return numbers.format_decimal(value, format="#,##0." + "0" * digits, locale=locale)
+
+
+def _roughly(span: timedelta) -> int:
+    """Seconds; whole minutes from 2 on, whole hours from 2 days on."""
+    seconds = int(span.total_seconds())
+    unit = 1 if seconds < 120 else 60 if seconds < 2 * 86400 else 3600
+    return seconds - seconds % unit
+
+
+@lru_cache(20_000)
+def _span(seconds: int, locale: str) -> str:
+    return dates.format_timedelta(timedelta(seconds=seconds), locale=locale, threshold=1.5, format="short")
+
+
+@lru_cache(20_000)
+def _ago(seconds: int, locale: str) -> str:
+    return dates.format_timedelta(
+        timedelta(seconds=-seconds), add_direction=True, locale=locale, threshold=1.5, format="short"
+    )

@@ -4,6 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from clinician_api import vocabulary
@@ -25,6 +26,11 @@ def environment(language: Language) -> Environment:
     found.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined] # extension
     found.globals["vocabulary"] = vocabulary
     return found
+
+
+def part(template: str, *, words: Words, content: dict[str, object]) -> Markup:
+    """A rendered piece of a page."""
+    return Markup(environment(words.language).get_template(template).render({"words": words} | content))  # noqa: S704
 
 
 def answer(template: str, *, words: Words, content: dict[str, object], status: int = 200) -> HTMLResponse:

@@ -27,8 +27,16 @@ class Listed:
     is_open: bool
 
 
-FOLDED: LiteralString = "SELECT folded_words(%(q)s)"
-# The longest word is looked up in the index; the others are asked of each patient found, until enough are. U+10FFFF
+# The word that fewest begin with, as far as a short look tells; then the longest.
+RAREST_FIRST: LiteralString = """
+SELECT asked.word FROM unnest(folded_words(%(q)s)) AS asked (word), LATERAL (
+    SELECT count(*) AS known FROM (
+        SELECT FROM patient_word AS w WHERE w.word >= asked.word AND w.word < asked.word || U&'\\+10FFFF' LIMIT 1000
+    ) AS few
+) AS few
+ORDER BY known, length(asked.word) DESC LIMIT %(most)s
+"""
+# The first word is looked up in the index; the others are asked of each patient found, until enough are. U+10FFFF
 # ends the range of the words that begin with this one, in the order of bytes in which the index stands.
 FOUND: LiteralString = """
 WITH found AS MATERIALIZED (
@@ -66,8 +74,7 @@ def find(conn: Connection, q: str, *, most: int) -> list[Listed]:
     typed = q.replace("\0", "").strip()
     if INS.fullmatch(typed) and any(letter.isdigit() for letter in typed):
         typed = "".join(typed.split())  # an INS is read out in groups
-    row = conn.execute(FOLDED, {"q": typed}).fetchone()
-    words: list[str] = sorted(row[0], key=len, reverse=True)[:MOST_WORDS] if row else []  # type: ignore[call-overload]
+    words = [str(word) for (word,) in conn.execute(RAREST_FIRST, {"q": typed, "most": MOST_WORDS})]
     with conn.cursor(row_factory=class_row(Listed)) as cursor:
         if not words:
             return [] if typed else cursor.execute(EVERYBODY, {"most": most}).fetchall()

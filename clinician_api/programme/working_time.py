@@ -24,6 +24,14 @@ def between(since: datetime, until: datetime) -> timedelta:
     return sum((span for span in shared if span > timedelta(0)), timedelta(0))
 
 
+def last_closure(now: datetime) -> tuple[datetime, datetime]:
+    """When the clinic closed last and opened again; it is closed until `now` if it has not opened since."""
+    spans = list(_hours(now - timedelta(days=14), now))
+    opened = next((opens for opens, closes in reversed(spans) if opens <= now < closes), now)
+    closed = max((closes for _, closes in spans if closes <= opened), default=now - timedelta(days=14))
+    return closed, opened
+
+
 def _hours(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     day, last = since.astimezone(ZONE).date(), until.astimezone(ZONE).date()
     while day <= last:

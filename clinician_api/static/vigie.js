@@ -43,6 +43,7 @@
     setTimeout(able, 5000, true);
   });
   restoreDrafts();
+  document.addEventListener("htmx:afterSettle", restoreDrafts);
 
   function forgetClosedDrafts() {
     const open = new Set([...document.querySelectorAll("textarea[data-draft]")].map(keyOf));

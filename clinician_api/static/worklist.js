@@ -58,15 +58,18 @@
     const close = event.target.closest(".drawer-close");
     if (!close) return;
     event.preventDefault();
-    const unsaved = [...drawer().querySelectorAll("textarea")].some((area) => area.value !== area.defaultValue);
     if (!came) came = drawer().dataset.patient;
     const shut = document.createElement("aside");
     shut.id = "drawer";
     shut.hidden = true;
-    if (unsaved) document.dispatchEvent(new CustomEvent("vigie:drafts"));
     drawer().replaceWith(shut);
     history.replaceState(null, "", "/");
     go(here());
+  });
+  // A row's button belongs to a form that stands elsewhere, where htmx does not see which one was pressed.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const pressed = event.detail.triggeringEvent?.submitter;
+    if (pressed?.name) event.detail.formData.set(pressed.name, pressed.value);
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target.id === "drawer" || drawer() === event.detail.elt) document.getElementById("drawer-title")?.focus();

@@ -1,8 +1,10 @@
 """Whom first? Patients with open episodes, each once, in the order of what they risk now; read in that order."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any, Literal, LiteralString
 
 from psycopg.rows import class_row
@@ -19,9 +21,9 @@ CLEARLY_KG = 0.5
 Since = Literal["worse", "same", "better"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Entry:
-    """A patient and the worst of their open episodes; weights in kg."""
+    """A patient and the worst of their open episodes; weights in kg. Equal if a row of the list would look alike."""
 
     patient_id: str
     episode_id: int
@@ -50,7 +52,23 @@ class Entry:
     dry_kg: float | None
     arrivals: int | None
     days_arrivals: int | None
-    days: list[Day] = field(default_factory=list)
+    days_json: str
+
+    def _looks(self) -> tuple[object, ...]:
+        """Everything but the days, which are the same as long as nothing has arrived."""
+        return (*_LOOKS(self), *self.others, "", *self.tags)
+
+    def __hash__(self) -> int:
+        return hash(self._looks())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and self._looks() == other._looks()
+
+    @property
+    def days(self) -> list[Day]:
+        """The last thirty days; read from their text only where they are drawn."""
+        known: list[Day] = json.loads(self.days_json)
+        return known
 
     @property
     def rests(self) -> bool:
@@ -72,7 +90,8 @@ class Entry:
 
     def changes(self) -> dict[int, float | None]:
         """Over 1, 3 and 7 days."""
-        return {over: sparkline.change(self.days, over=over) for over in (1, 3, 7)}
+        days = self.days
+        return {over: sparkline.change(days, over=over) for over in (1, 3, 7)}
 
     def line(self, now: datetime) -> sparkline.Sparkline:
         return sparkline.draw(self.days, end=now.timestamp(), dry_kg=self.dry_kg)
@@ -81,6 +100,8 @@ class Entry:
         """Whole days since the last weight; None if there never was one."""
         return None if self.last_at is None else max(0, (now - self.last_at) // timedelta(days=1))
 
+
+_LOOKS = attrgetter(*(one.name for one in fields(Entry) if one.name not in {"days_json", "others", "tags"}))
 
 # Each cause's part of the partial index is walked in its order until the section is full. An episode is passed over if
 # the same patient has a worse one, and if somebody has looked at it today and it needs nobody.
@@ -135,7 +156,7 @@ SELECT e.patient_id, e.episode_id, e.cause, e.severity, e.state, e.opened_at, e.
        e.reviewed_at, e.reviewer, i.family_name, i.given_name, i.birth_date, i.sex,
        ARRAY(SELECT tag FROM patient_tag AS t WHERE t.patient_id = e.patient_id ORDER BY tag) AS tags,
        l.measured_at AS last_at, l.weight_kg::float8 AS last_kg, dry.weight_kg::float8 AS dry_kg,
-       l.arrivals, known.arrivals AS days_arrivals, coalesce(known.days, '[]') AS days
+       l.arrivals, known.arrivals AS days_arrivals, coalesce(known.days::text, '[]') AS days_json
 FROM worst AS e
 JOIN episode AS evidence USING (episode_id)
 LEFT JOIN app_user AS u ON u.user_id = e.owner_id
@@ -190,7 +211,10 @@ def with_days(conn: Connection, found: Iterable[Entry], *, now: datetime) -> lis
     if not stale:
         return known
     fresh = recent_weights.read(conn, stale, now=now)
-    return [replace(entry, days=fresh.get(entry.patient_id, entry.days)) for entry in known]
+    return [
+        replace(entry, days_json=fresh.get(entry.patient_id, entry.days_json), days_arrivals=entry.arrivals)
+        for entry in known
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

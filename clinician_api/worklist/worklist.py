@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
+from markupsafe import Markup
 from starlette.responses import Response
 
-from clinician_api import audit, vocabulary
+from clinician_api import audit, pages, vocabulary
 from clinician_api.access.sessions import User
 from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
-from clinician_api.language import CLINIC_ZONE, message
+from clinician_api.language import CLINIC_ZONE, Language, Words, message
 from clinician_api.programme import working_time
 from clinician_api.worklist import drawer, entries, filters, outages, proof, reviews, weights_to_check
 from clinician_api.worklist.entries import Count, Entry, Wanted
@@ -114,8 +116,7 @@ def answer(
         proof=proof.proof(conn, now=page.now),
         checks=weights_to_check.waiting(conn, now=page.now, most=IN_A_SECTION) if asked.section is None else [],
         outages=outages.lasting(conn),
-        waited=waited,
-        promise=PROMISE,
+        row_html=lambda entry: _row(entry, page.now.replace(second=0, microsecond=0), page.words.language),
         request_id=uuid4,
     )
 
@@ -141,6 +142,16 @@ def following(conn: Connection, page: Page, user: User, patient_id: str) -> str 
     order = [entry.patient_id for section in sections for entry in section.entries]
     rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
     return rest[0] if rest else None
+
+
+# Most rows of a page look as they did a moment ago. What "2 min ago" says changes with the minute.
+@lru_cache(4000)
+def _row(entry: Entry, minute: datetime, language: Language) -> Markup:
+    return pages.part(
+        "worklist_row.html",
+        words=Words(language=language),
+        content={"row": entry, "now": minute, "waited": waited, "promise": PROMISE},
+    )
 
 
 def _wanted(page: Page, user: User, chosen: filters.Filter, asked: Asked) -> Wanted:

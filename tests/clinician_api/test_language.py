@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from babel import dates
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
@@ -53,3 +55,13 @@ def test_times_are_those_of_the_zone() -> None:
     assert "22 Nov 2026, 07:12" in ENGLISH.moment(at)
     assert Words(language="fr", zone="America/Cayenne").moment(at) == "dim. 22 nov. 2026, 03:12"
     assert FRENCH.ago(timedelta(minutes=2)) == "il y a 2\xa0min"
+
+
+@pytest.mark.parametrize("words", [FRENCH, ENGLISH])
+def test_days_and_times_are_written_as_babel_writes_them(words: Words) -> None:
+    for day in range(0, 400, 3):
+        at = datetime(2026, 1, 1, 4, 5, tzinfo=UTC) + timedelta(days=day, hours=day % 24)
+        local = at.astimezone(ZoneInfo(words.zone))
+        assert words.moment(at) == dates.format_datetime(local, format="EEE d MMM y, HH:mm", locale=words.locale)
+        assert words.day(at) == dates.format_date(local, format="d MMM y", locale=words.locale)
+        assert words.short_day(at) == dates.format_date(local, format="d MMM", locale=words.locale)
