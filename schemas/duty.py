@@ -134,14 +134,14 @@ def on_duty(roster: Roster, at: datetime, *, post: Post) -> list[int]:
 
 def is_open(team: Team, at: datetime) -> bool:
     """Whether `at` lies within the team's working hours."""
-    return any(since <= at < until for since, until in _open(team, at - A_DAY, at))
+    return any(since <= at < until for since, until in working_spans(team, at - A_DAY, at))
 
 
 def next_opening(team: Team, at: datetime) -> datetime | None:
     """`at` if the team works then, else the next moment it begins to within 14 days; None if there is none."""
     if is_open(team, at):
         return at
-    return min((since for since, _ in _open(team, at, at + AHEAD) if since > at), default=None)
+    return min((since for since, _ in working_spans(team, at, at + AHEAD) if since > at), default=None)
 
 
 def next_read(team: Team, severity: Severity, at: datetime) -> datetime:
@@ -152,6 +152,17 @@ def next_read(team: Team, severity: Severity, at: datetime) -> datetime:
     if team.at_any_hour is not None and SEVERITIES.index(severity) >= SEVERITIES.index(team.at_any_hour):
         return at
     return next_opening(team, at) or at
+
+
+def worked(team: Team, since: datetime, until: datetime) -> timedelta:
+    """How much of the team's working hours lies between two instants; hours that are named twice count once."""
+    total, counted = timedelta(0), since
+    for opens, closes in sorted(working_spans(team, since - A_DAY, until)):
+        first, last = max(opens, counted), min(closes, until)
+        if last > first:
+            total += last - first
+            counted = last
+    return total
 
 
 def holes(roster: Roster, since: datetime, *, until: datetime) -> list[Hole]:
@@ -172,7 +183,7 @@ def holes(roster: Roster, since: datetime, *, until: datetime) -> list[Hole]:
 
 def _bounds(roster: Roster, since: datetime, until: datetime) -> Iterator[datetime]:
     """Every moment at which somebody's duty, or the working hours, begin or end."""
-    for span in _open(roster.team, since - A_DAY, until):
+    for span in working_spans(roster.team, since - A_DAY, until):
         yield from span
     for shift in roster.shifts:
         for span in _spans([shift.weekly], since - A_DAY, until, zone=roster.team.zone):
@@ -181,7 +192,7 @@ def _bounds(roster: Roster, since: datetime, until: datetime) -> Iterator[dateti
         yield from (one.since, one.until)
 
 
-def _open(team: Team, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+def working_spans(team: Team, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
     for first, last in _spans(team.hours, since, until, zone=team.zone):
         if team.works_on_holidays or first.astimezone(team.zone).date() not in _holidays(first.year):
             yield first, last

@@ -74,10 +74,14 @@ WHERE patient_day.patient_id = explained.patient_id AND day >= first
                   WHERE kept.patient_id = patient_day.patient_id AND kept.day = patient_day.day)
 """
 WRITE: LiteralString = """
-INSERT INTO patient_day AS known (patient_id, day, state, explained_at)
-SELECT patient_id, day, state, %(now)s
+INSERT INTO patient_day AS known (patient_id, day, state, team_id, explained_at)
+SELECT patient_id, day, state, coalesce(team.team_id, 0), %(now)s
 FROM unnest(%(of)s::text[], %(days)s::date[], %(states)s::text[]) AS explained (patient_id, day, state)
-ON CONFLICT (patient_id, day) DO UPDATE SET state = excluded.state, explained_at = excluded.explained_at
+LEFT JOIN (
+    SELECT DISTINCT ON (patient_id) patient_id, team_id FROM patient_team WHERE patient_id = ANY(%(of)s)
+    ORDER BY patient_id, patient_team_id DESC) AS team USING (patient_id)
+ON CONFLICT (patient_id, day) DO UPDATE
+SET state = excluded.state, team_id = excluded.team_id, explained_at = excluded.explained_at
 WHERE known.state <> excluded.state
 """
 WATCH_ON: LiteralString = """

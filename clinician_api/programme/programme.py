@@ -9,16 +9,18 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE
-from clinician_api.programme import activity, activity_files, bars, programme_numbers
+from clinician_api.programme import activity, activity_files, bars, programme_numbers, working_time
 from clinician_api.programme.programme_numbers import DayCount, Raised
+from clinician_api.programme.working_time import CLINIC
 from schemas.alert import Cause
 from schemas.database import Connection
+from schemas.duty import Team
 from schemas.patient_day import DAY_STATES
 
 router = APIRouter()
@@ -29,6 +31,7 @@ BY_WEEK = 3
 """Up to so many months are shown by week, more by month."""
 CAUSES: tuple[Cause, ...] = ("decompensation", "weight_loss", "no_transmission", "device")
 Months = Literal["1", "3", "12"]
+TeamId = Annotated[int | None, Query(ge=1, le=10**15)]
 REPORTS = 13
 
 
@@ -78,16 +81,20 @@ class Period:
         return day - timedelta(days=day.weekday()) if self.months <= BY_WEEK else day.replace(day=1)
 
 
-def period(conn: Connection, *, months: int, now: datetime) -> Period:
-    """The last so many months, today included."""
+def period(conn: Connection, *, months: int, now: datetime, team_id: int | None = None) -> Period:
+    """The last so many months, today included; of one team's patients."""
     today = now.astimezone(ZONE).date()
     first = _months_before(today, months)
     since = datetime.combine(first, time(0), tzinfo=ZONE)
     return Period(
         months=months,
         first=first,
-        counts=programme_numbers.day_counts(conn, first=first, end=today + timedelta(days=1)),
-        alerts=programme_numbers.raised(conn, since=since, until=now),
+        counts=programme_numbers.day_counts(conn, first=first, end=today + timedelta(days=1), team_id=team_id),
+        alerts=[
+            alert
+            for alert in programme_numbers.raised(conn, since=since, until=now)
+            if team_id is None or alert.team_id == team_id
+        ],
     )
 
 
@@ -97,10 +104,15 @@ def _months_before(day: date, months: int) -> date:
 
 
 @router.get("/programme")
-def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Months = "3") -> Response:
-    """Adherence, alerts, times and outcomes of the last months."""
+def show(
+    conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Months = "3", team: TeamId = None
+) -> Response:
+    """Adherence, alerts, times and outcomes of the last months; of all patients or one team's."""
     audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
-    shown = period(conn, months=int(months), now=now)
+    teams = working_time.teams(conn, now=now)
+    if team not in teams:
+        raise HTTPException(404)
+    shown = period(conn, months=int(months), now=now, team_id=team)
     parts = shown.parts()
     return page.answer(
         "programme.html",
@@ -112,9 +124,11 @@ def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Mon
         rate=programme_numbers.per_patient_year(len(shown.alerts), shown.counts),
         days_chart=_chart([(part.first, part.states) for part in parts], kinds=DAY_STATES),
         alerts_chart=_chart([(part.first, part.alerts) for part in parts], kinds=CAUSES),
-        times=_times(shown.alerts),
+        times=_times(shown.alerts, teams=teams),
         values=programme_numbers.values(shown.alerts),
-        overdue=programme_numbers.overdue(conn, now=now, promise=PROMISE),
+        overdue=programme_numbers.overdue(conn, now=now, promise=PROMISE, teams=teams, team_id=team),
+        teams={team_id: one.name for team_id, one in teams.items() if team_id is not None},
+        team=team,
         promise=PROMISE,
         reports=_months(now),
     )
@@ -127,11 +141,13 @@ def _chart(stacks: Sequence[tuple[date, dict[str, float]]], *, kinds: Sequence[s
     }
 
 
-def _times(alerts: list[Raised]) -> dict[str, programme_numbers.Spread | None]:
+def _times(alerts: list[Raised], *, teams: dict[int | None, Team]) -> dict[str, programme_numbers.Spread | None]:
     ends = {
-        "delivered": [(one.opened_at, one.delivered_at) for one in alerts if one.delivered_at],
-        "taken": [(one.opened_at, one.taken_at) for one in alerts if one.taken_at],
-        "closed": [(one.opened_at, one.closed_at) for one in alerts if one.closed_at],
+        "delivered": [
+            (one.opened_at, one.delivered_at, teams.get(one.team_id, CLINIC)) for one in alerts if one.delivered_at
+        ],
+        "taken": [(one.opened_at, one.taken_at, teams.get(one.team_id, CLINIC)) for one in alerts if one.taken_at],
+        "closed": [(one.opened_at, one.closed_at, teams.get(one.team_id, CLINIC)) for one in alerts if one.closed_at],
     }
     return {name: programme_numbers.spread(spans) for name, spans in ends.items()}
 

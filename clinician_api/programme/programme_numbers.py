@@ -1,8 +1,8 @@
 """How is the programme doing? Adherence, alerts, times and outcomes of a period, counted from what was stored."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import sqrt
 from typing import LiteralString
@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from clinician_api.programme import working_time
 from schemas.alert import Cause
 from schemas.database import Connection
+from schemas.duty import Team
 from schemas.patient_day import EXPECTED, DayState
 
 YEAR_DAYS = 365.25
@@ -21,16 +22,21 @@ MOST_OVERDUE = 50
 
 DAYS: LiteralString = """
 SELECT day, state, sum(days)::int AS days FROM day_count
-WHERE day >= %(first)s AND day < %(end)s GROUP BY 1, 2 HAVING sum(days) > 0 ORDER BY 1, 2
+WHERE day >= %(first)s AND day < %(end)s AND (%(team_id)s::bigint IS NULL OR team_id = %(team_id)s)
+GROUP BY 1, 2 HAVING sum(days) > 0 ORDER BY 1, 2
 """
 RAISED: LiteralString = """
 SELECT cause, opened_at, taken_at, closed_at, outcome, evidence ->> 'detector' AS detector, (
-    SELECT min(delivered_at) FROM notification AS sent WHERE sent.episode_id = episode.episode_id) AS delivered_at
+    SELECT min(delivered_at) FROM notification AS sent WHERE sent.episode_id = episode.episode_id) AS delivered_at, (
+    SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
+    ORDER BY patient_team_id DESC LIMIT 1) AS team_id
 FROM episode WHERE opened_at >= %(since)s AND opened_at < %(until)s ORDER BY opened_at
 """
 WAITING: LiteralString = """
-SELECT episode_id, patient_id, cause, severity, opened_at FROM episode
-WHERE state = 'new' AND closed_at IS NULL AND opened_at < %(now)s - %(promise)s ORDER BY opened_at
+SELECT episode_id, patient_id, cause, severity, opened_at, (
+    SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
+    ORDER BY patient_team_id DESC LIMIT 1) AS team_id
+FROM episode WHERE state = 'new' AND closed_at IS NULL AND opened_at < %(now)s - %(promise)s ORDER BY opened_at
 LIMIT 1000
 """
 
@@ -55,6 +61,7 @@ class Raised:
     outcome: str | None
     detector: str
     delivered_at: datetime | None
+    team_id: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +73,14 @@ class Waiting:
     cause: Cause
     severity: str
     opened_at: datetime
+    team_id: int | None
     worked: timedelta = timedelta(0)
 
 
-def day_counts(conn: Connection, *, first: date, end: date) -> list[DayCount]:
-    """Of the days from `first` until before `end`."""
+def day_counts(conn: Connection, *, first: date, end: date, team_id: int | None = None) -> list[DayCount]:
+    """Of the days from `first` until before `end`; of one team's patients, as it was when the day was explained."""
     with conn.cursor(row_factory=class_row(DayCount)) as cursor:
-        return cursor.execute(DAYS, {"first": first, "end": end}).fetchall()
+        return cursor.execute(DAYS, {"first": first, "end": end, "team_id": team_id}).fetchall()
 
 
 def raised(conn: Connection, *, since: datetime, until: datetime) -> list[Raised]:
@@ -80,12 +88,18 @@ def raised(conn: Connection, *, since: datetime, until: datetime) -> list[Raised
         return cursor.execute(RAISED, {"since": since, "until": until}).fetchall()
 
 
-def overdue(conn: Connection, *, now: datetime, promise: timedelta) -> list[Waiting]:
-    """Alerts that have waited for longer than the promise in working time, the longest first."""
+def overdue(
+    conn: Connection, *, now: datetime, promise: timedelta, teams: Mapping[int | None, Team], team_id: int | None = None
+) -> list[Waiting]:
+    """Alerts that have waited for longer than the promise in their team's working time, the longest first."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
         found = cursor.execute(WAITING, {"now": now, "promise": promise}).fetchall()
-    late = [Waiting(**{**vars(one), "worked": working_time.between(one.opened_at, now)}) for one in found]
-    late = [one for one in late if one.worked > promise]
+    waited = [
+        replace(one, worked=working_time.between(one.opened_at, now, team=teams.get(one.team_id, working_time.CLINIC)))
+        for one in found
+        if team_id is None or one.team_id == team_id
+    ]
+    late = [one for one in waited if one.worked > promise]
     return sorted(late, key=lambda one: one.worked, reverse=True)[:MOST_OVERDUE]
 
 
@@ -107,12 +121,12 @@ class Spread:
     worked_p90: timedelta
 
 
-def spread(spans: Sequence[tuple[datetime, datetime]]) -> Spread | None:
-    """Of times from one instant to another; None without any."""
+def spread(spans: Sequence[tuple[datetime, datetime, Team]]) -> Spread | None:
+    """Of times from one instant to another, and as the team works; None without any."""
     if not spans:
         return None
-    every = sorted(max(until - since, timedelta(0)) for since, until in spans)
-    worked = sorted(working_time.between(since, until) for since, until in spans)
+    every = sorted(max(until - since, timedelta(0)) for since, until, _ in spans)
+    worked = sorted(working_time.between(since, until, team=team) for since, until, team in spans)
     return Spread(
         count=len(every),
         median=_quantile(every, 0.5),

@@ -1,50 +1,35 @@
-"""How long did it take while anybody was at work? Working hours of the clinic, without weekends and public holidays."""
+"""How long did it take while anybody was at work? By the hours of the patient's team, and French public holidays."""
 
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
 
-import holidays
+from schemas import duty, rosters
+from schemas.database import Connection
+from schemas.duty import Team
 
-from clinician_api.language import CLINIC_ZONE
-
-ZONE = ZoneInfo(CLINIC_ZONE)
-OPENS, CLOSES = time(8), time(18)
-SATURDAY = 5
-A_DAY = timedelta(days=1)
+CLINIC = Team(name="-")
+"""Of patients without a team, whose alerts are told at any hour: Monday to Friday, 8:00 to 18:00, without holidays."""
 LONGEST = timedelta(days=400)
 """Nothing is counted further: an alert that waited a year is long enough."""
 
 
-def between(since: datetime, until: datetime) -> timedelta:
-    """The working time between two instants, from Monday to Friday, 8:00 to 18:00."""
-    until = min(until, since + LONGEST)
-    shared = (min(until, closes) - max(since, opens) for opens, closes in _hours(since, until))
-    return sum((span for span in shared if span > timedelta(0)), timedelta(0))
+def teams(conn: Connection, *, now: datetime) -> dict[int | None, Team]:
+    """Each team with its hours as of now; under None those of patients without a team.
+
+    Raises:
+        ValueError: a stored team is not one.
+    """
+    known = rosters.rosters(conn, rosters.team_ids(conn), now=now)
+    return {team_id: roster.team for team_id, roster in known.items()} | {None: CLINIC}
 
 
 def last_closure(now: datetime) -> tuple[datetime, datetime]:
     """When the clinic closed last and opened again; it is closed until `now` if it has not opened since."""
-    spans = list(_hours(now - timedelta(days=14), now))
+    spans = sorted(duty.working_spans(CLINIC, now - timedelta(days=14), now))
     opened = next((opens for opens, closes in reversed(spans) if opens <= now < closes), now)
     closed = max((closes for _, closes in spans if closes <= opened), default=now - timedelta(days=14))
     return closed, opened
 
 
-def _hours(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    day, last = since.astimezone(ZONE).date(), until.astimezone(ZONE).date()
-    while day <= last:
-        if _is_worked(day):
-            yield datetime.combine(day, OPENS, tzinfo=ZONE), datetime.combine(day, CLOSES, tzinfo=ZONE)
-        day += A_DAY
-
-
-@cache
-def _is_worked(day: date) -> bool:
-    return day.weekday() < SATURDAY and day not in _holidays(day.year)
-
-
-@cache
-def _holidays(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("FR", years=year))
+def between(since: datetime, until: datetime, *, team: Team = CLINIC) -> timedelta:
+    """The team's working time between two instants."""
+    return duty.worked(team, since, min(until, since + LONGEST))

@@ -154,3 +154,17 @@ def test_one_poisoned_patient_stops_nobodys_days(days: Days, connection: Connect
     days.explain(NOW)
     assert (days.states("P1"), days.states("P2"), len(days.states("P3"))) == ([], [], 4)
     assert days.explain(NOW + timedelta(seconds=1)) == 0
+
+
+def test_a_day_counts_for_the_team_that_the_patient_had_when_it_was_explained(
+    days: Days, connection: Connection
+) -> None:
+    row = connection.execute("INSERT INTO team DEFAULT VALUES RETURNING team_id").fetchone()
+    assert row
+    days.explain(NOW)
+    of_team = "INSERT INTO patient_team (patient_id, team_id, recorded_at) VALUES ('P1', %s, %s)"
+    connection.execute(of_team, (row[0], NOW))
+    connection.commit()
+    days.explain(NOW + DAY)
+    counted = "SELECT team_id, sum(days)::int FROM day_count GROUP BY 1 HAVING sum(days) <> 0 ORDER BY 1"
+    assert connection.execute(counted).fetchall() == [(0, 4), (row[0], 1)]

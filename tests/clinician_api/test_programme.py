@@ -2,7 +2,8 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 from scipy.stats import binomtest
 
 from clinician_api.enrol import enrolment
@@ -18,6 +20,7 @@ from clinician_api.programme import activity, activity_files, bars, programme_nu
 from clinician_api.programme.activity import Month, NoSuchMonthError
 from clinician_api.programme.programme_numbers import DayCount, Value
 from schemas.database import Connection
+from schemas.duty import Team, Weekly
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import CLOCK, Screen, Site
 
@@ -49,6 +52,19 @@ def explain(conn: Connection, patient_id: str, days: dict[date, str]) -> None:
 def test_working_time_leaves_nights_weekends_and_holidays_out(since: str, until: str, hours: float) -> None:
     span = working_time.between(datetime.fromisoformat(since), datetime.fromisoformat(until))
     assert span == timedelta(hours=hours)
+
+
+def test_working_time_is_the_teams_own_and_hours_named_twice_count_once() -> None:
+    day = [Weekly(weekday=5, starts=time(8), ends=time(13)), Weekly(weekday=5, starts=time(12), ends=time(14))]
+    night = [Weekly(weekday=6, starts=time(20), ends=time(6))]
+    team = Team(name="week-end", hours=(*day, *night), works_on_holidays=True)
+    friday = datetime.fromisoformat("2026-10-23T18:00+02:00")
+    assert working_time.between(friday, friday + timedelta(days=1), team=team) == timedelta(hours=6)
+    assert working_time.between(friday, friday + timedelta(days=4), team=team) == timedelta(hours=16)
+    bastille = datetime.fromisoformat("2029-07-14T00:00+02:00")  # a Saturday
+    assert working_time.between(bastille, bastille + DAY, team=team) == timedelta(hours=6)
+    closed = team.model_copy(update={"works_on_holidays": False})
+    assert working_time.between(bastille, bastille + DAY, team=closed) == timedelta(0)
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))))
@@ -187,6 +203,43 @@ def test_the_page_counts_what_was_stored(connection: Connection, site: Site) -> 
     sheet = list(csv.DictReader(io.StringIO(site.signed_in().get("/programme.csv").text)))
     assert sum(int(row["weighed"]) for row in sheet) == 30
     assert sum(int(row["no_transmission_alerts"]) for row in sheet) == 1
+
+
+OF_TEAM = "INSERT INTO patient_team (patient_id, team_id, recorded_at) VALUES (%s, %s, %s)"
+DAY_OF_TEAM = """
+INSERT INTO patient_day (patient_id, day, state, team_id, explained_at) VALUES ('p-0000', %s, 'weighed', %s, %s)
+"""
+
+
+def add_team(conn: Connection, name: str, settings: dict[str, object]) -> int:
+    row = conn.execute("INSERT INTO team DEFAULT VALUES RETURNING team_id").fetchone()
+    assert row
+    conn.execute(
+        "INSERT INTO team_settings (team_id, settings, recorded_at) VALUES (%s, %s, %s)",
+        (row[0], Jsonb({"name": name, **settings}), NOW),
+    )
+    return int(str(row[0]))
+
+
+def test_each_team_counts_by_its_own_hours(connection: Connection, site: Site) -> None:
+    seed.users(connection)
+    enrolment.enrol(connection, [seed.patient(number, now=NOW) for number in range(2)], now=NOW)
+    whole_week = [{"weekday": day, "starts": "00:00", "ends": "00:00"} for day in range(7)]
+    always = add_team(connection, "toujours", {"hours": whole_week, "works_on_holidays": True})
+    never = add_team(connection, "jamais", {"hours": []})
+    for patient_id, team in (("p-0000", always), ("p-0001", never)):
+        connection.execute(OF_TEAM, (patient_id, team, NOW))
+        at = NOW - timedelta(hours=4)
+        seed.open_episode(connection, patient_id, "decompensation", severity="alert", at=at)
+    connection.execute(DAY_OF_TEAM, (NOW.date(), always, NOW))
+    connection.commit()
+    client = site.signed_in()
+    pages = {asked: client.get(f"/programme{asked}").text for asked in ("", f"?team={always}", f"?team={never}")}
+    overdue = [re.findall(r"(p-000[0-9])</a>", text) for text in pages.values()]
+    assert overdue == [["p-0000"], ["p-0000"], []], "of the other team nobody was at work"
+    assert ["100 %" in text for text in pages.values()] == [True, True, False]
+    assert client.get("/programme?team=999").status_code == 404
+    assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
