@@ -132,9 +132,11 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
         )
     beating = heartbeat.start(url, seated=seated, worker=worker, detail=lambda: _detail(store, broker), stop=stop)
     replies: Stage[Committed] = Stage("replies", lambda committed: finish(committed, at=clock.now()), stop=stop)
-    commits: Stage[Taken] = Stage("commits", lambda taken: handle(taken, store=store, replies=replies), stop=stop)
+    commits: Stage[Taken] = Stage(
+        "commits", lambda taken: handle(taken, store=store, replies=replies), stop=stop, rested=broker.look
+    )
     with broker, replies, commits:
-        for deliveries in broker.batches():
+        for deliveries in broker.batches(ready=lambda: commits.idle):
             commits.give(take(deliveries))
     store.close()
     beating.join()

@@ -19,6 +19,7 @@ from ingest.subscriptions import Share
 
 CLIENT_ID = "vigie-ingest"
 BATCH_MESSAGES = 2000
+MANY = 500
 BATCH_BYTES = 8 * 1024 * 1024
 RETRY_SECONDS = (0.1, 5.0)
 LOOK_SECONDS = 0.5
@@ -153,14 +154,26 @@ class Subscriber:
         self._watching.join()
         self._main.stop()
 
-    def batches(self) -> Iterator[list[Delivery]]:
-        """Whatever is pending, as soon as there is something, the present first; ends when `stop` is set."""
+    def batches(self, *, ready: Callable[[], bool] = lambda: True) -> Iterator[list[Delivery]]:
+        """Whatever is pending, as soon as there is something and `ready`, the present first; ends when `stop` is set.
+
+        Taken earlier, a batch would be smaller, and wait behind other small ones; many are worth decoding meanwhile.
+        """
         while not self._stop.is_set():
             with self._news:
-                self._news.wait_for(lambda: any(lane.pending for lane in self._lanes()), timeout=0.2)
+                self._news.wait_for(lambda: (pending := self._pending) and (pending >= MANY or ready()), timeout=0.2)
             for lane in self._lanes():
                 if batch := lane.take():
                     yield batch
+
+    def look(self) -> None:
+        """`ready` has changed."""
+        with self._news:
+            self._news.notify()
+
+    @property
+    def _pending(self) -> int:
+        return sum(len(lane.pending) for lane in self._lanes())
 
     @property
     def outstanding(self) -> int:
