@@ -304,7 +304,8 @@ def test_a_worker_killed_between_claim_and_commit_loses_nothing(database_url: st
     with killable(database_url, start=NOW) as process:
         with database.connect(database_url, autocommit=True) as watcher:
             waiting = (
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND datname = current_database() AND query LIKE '%ORDER BY episode_id FOR UPDATE%'"
             )
             eventually(lambda: watcher.execute(waiting).fetchone() == (1,))
         process.kill()
