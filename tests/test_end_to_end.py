@@ -128,7 +128,8 @@ def test_each_episode_reaches_the_nurses_mailbox_once(told: Told, scenario: Scen
 
 
 def numbers_of(mails: list[Mail]) -> list[int]:
-    return [int(found[1]) for mail in mails if (found := re.search(r"n° (\d+)", mail.subject))]
+    """Of single alerts and of those sent together."""
+    return [int(number) for mail in mails for number in re.findall(r"^Alerte n° (\d+)", mail.text, re.MULTILINE)]
 
 
 def test_no_mail_says_who_or_how_heavy(told: Told) -> None:
@@ -159,7 +160,7 @@ def test_a_nurse_sees_why_takes_the_episode_and_closes_it(told: Told, page: Page
     expect(row.locator(".why")).to_contain_text(re.compile(r"\+[5-8],\d+\s?kg au-dessus du poids sec"))
     row.locator("a.who").click()
     page.get_by_role("link", name="La page entière de ce patient").click()
-    expect(page.locator("#weights svg").first).to_be_visible()
+    expect(page.locator("#weights canvas").first).to_be_visible()
     page.locator('#episodes form[action$="/take"] button').first.click()
     expect(page.locator("#episodes")).to_contain_text("Claire Roux")
     closing = page.locator('#episodes form[action$="/close"]').first
@@ -212,9 +213,9 @@ def test_a_real_log_stands_on_the_patients_page_reading_for_reading(stack: Stack
     planned, _ = send_log(stack, path)
     sign_in(page, stack)
     page.goto(f"{stack.settings.screens_url}/patients/{name}?range=all")
-    expect(page.locator("#weights svg").first).to_be_visible()
+    expect(page.locator("#weights canvas").first).to_be_visible()
     page.locator("#weights details.twin summary").click()
-    expect(page.locator("#weights tbody tr")).to_have_count(planned.readings)
+    expect(page.locator("#weights tbody tr:not(.gap-row)")).to_have_count(planned.readings)
     newest = planned.logs[0].weighings[-1].weight_kg
     shown = f"{float(newest):.1f}".replace(".", ",")
     expect(page.locator("#weights tbody")).to_contain_text(shown)

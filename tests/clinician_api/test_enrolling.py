@@ -84,7 +84,7 @@ def test_a_patient_joins_by_keyboard_and_is_read_back_first(
         ("consent_on", "2999-01-01", "consentement"),
         ("prescriber", "\0", "prescrit"),
         ("device_id", "scale-0001", "prêtée à p-0001"),
-        ("phone", "+33 12 34", "de 6 à 15 chiffres"),
+        ("phone", "+33 12 3", "de 6 à 15 chiffres"),
         ("whose", "x" * 101, "100 caractères au plus"),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_nurse_claims_a_scale_by_keyboard_and_lands_on_the_patient(
     page.get_by_role("radio", name=re.compile("THOMAS Odette", re.IGNORECASE)).press("Space")
     page.get_by_role("button", name="La prêter à ce patient").press("Enter")
     expect(page).to_have_url(re.compile(r"/patients/p-0002\?joined=3$"))
-    expect(page.get_by_role("status")).to_contain_text("3 pesées qu'elle avait envoyées ont rejoint ses pesées")
+    expect(page.get_by_role("status").first).to_contain_text("3 pesées qu'elle avait envoyées ont rejoint ses pesées")
     expect(page.locator(".facts")).to_contain_text("75,1 kg")
     assert owners(connection) == [("p-0002",)] * 3
     assert screen.complaints == []

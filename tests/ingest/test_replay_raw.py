@@ -71,7 +71,10 @@ def test_the_command_says_what_was_new(
     refuse(connection, "miscale/Jo/weight", vectors.MISCALE)
     connection.commit()
     program.replay_raw(Settings(database_url=SecretStr(database_url)), Clock())
-    assert capsys.readouterr().out == "1 refused messages read again: 1 readings stored, 0 quarantined\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "1 refused messages read again: 1 readings stored, 0 quarantined",
+        "1 readings read again: 0 had been misread, and stand corrected",
+    ]
 
 
 def test_more_than_a_chunk_is_read_to_its_end(connection: Connection) -> None:
