@@ -105,12 +105,11 @@ class Album:
 
     def offline(self) -> None:
         page = self.page
+        page.route("**/live", lambda route: route.abort())
         page.goto("/")
-        page.wait_for_selector("body[data-listening=yes]")
-        page.context.set_offline(True)
         page.locator("#offline").wait_for(state="visible", timeout=30_000)
         self.keep("worklist-offline", whole=False)
-        page.context.set_offline(False)
+        page.unroute("**/live")
 
 
 if __name__ == "__main__":
