@@ -110,12 +110,14 @@ SELECT min(recorded_at) FROM reading
 WHERE recorded_at > %(since)s AND (%(site)s::text IS NULL OR site = %(site)s)
   AND patient_id IS DISTINCT FROM 'VIGIE-CANARY'
 """
-# Weights a day in each hour of the clinic's clock, over the week before the last arrival: each site's, and all.
+# Weights a day in each hour of the clinic's clock, over the week before the last arrival: each site's, and all. An
+# import brings everybody's within a minute: that is no habit.
 PATTERN: LiteralString = """
 WITH newest AS (SELECT recorded_at AS at FROM reading ORDER BY recorded_at DESC LIMIT 1),
 week AS (
     SELECT site, patient_id, recorded_at, extract(hour FROM recorded_at AT TIME ZONE %(zone)s)::int AS hour
     FROM reading, newest WHERE recorded_at > newest.at - interval '7 days' AND patient_id <> 'VIGIE-CANARY'
+      AND source <> 'csv'
 ), who AS (
     SELECT site, count(DISTINCT patient_id) AS patients, max(recorded_at) AS last_at
     FROM week GROUP BY GROUPING SETS ((site), ())

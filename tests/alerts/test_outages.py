@@ -37,6 +37,10 @@ SELECT site, device_id, patient_id, at, at, at, 80, 'test', '' FROM (
     SELECT site, device_id, patient_id, max(recorded_at) + %(later)s AS at FROM reading WHERE site = %(site)s
     GROUP BY 1, 2, 3) AS last
 """
+ADD_IMPORT: LiteralString = """
+INSERT INTO reading (site, device_id, patient_id, measured_at, received_at, recorded_at, weight_kg, source, raw)
+SELECT 'home', 'I' || n, 'I' || n, %(at)s, %(at)s, %(at)s, 80, 'csv', '' FROM generate_series(1, 400) AS n
+"""
 LEND_ALL: LiteralString = """
 INSERT INTO device_loan (site, device_id, patient_id, lent_at)
 SELECT 'site-' || substr(patient_id, 2)::int % 2, patient_id, patient_id, enrolled_at FROM patient
@@ -116,6 +120,13 @@ def watch(database_url: str, connection: Connection) -> Iterator[Watch]:
     connection.commit()
     with database.open_pool(database_url, service="alerts") as pool:
         yield Watch(pool, connection)
+
+
+def test_an_import_is_no_habit_that_is_missed_the_day_after(watch: Watch, connection: Connection) -> None:
+    imported_at = MONDAY - 2 * DAY + 6 * HOUR
+    connection.execute(ADD_IMPORT, {"at": imported_at})
+    connection.commit()
+    assert watch.look(MONDAY + 7 * HOUR) == []
 
 
 def test_a_hush_begins_is_told_once_and_ends_with_the_first_weight(watch: Watch, connection: Connection) -> None:
