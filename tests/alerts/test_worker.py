@@ -305,7 +305,7 @@ def test_a_worker_killed_between_claim_and_commit_loses_nothing(database_url: st
         with database.connect(database_url, autocommit=True) as watcher:
             waiting = (
                 "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                "AND datname = current_database() AND query LIKE '%ORDER BY episode_id FOR UPDATE%'"
+                "AND datname = current_database() AND query LIKE '%SELECT patient_id, time_zone%'"
             )
             eventually(lambda: watcher.execute(waiting).fetchone() == (1,))
         process.kill()
