@@ -20,9 +20,12 @@ def bind(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=256)
+        listening = socket.create_server((host, port), family=family, backlog=256)
     except OSError as error:
         raise PortTakenError(f"cannot listen on {host}, port {port}: {holder(port) or error.strerror}") from None
+    # asyncio does this for its own sockets only; without it an answer in two packets waits 40 ms for a receipt.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def is_free(host: str, port: int) -> bool:
