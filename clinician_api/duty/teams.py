@@ -168,19 +168,6 @@ def end_stand_in(conn: Connection, team_id: int, number: int, *, author: int, no
     conn.execute(END_STAND_IN, {"team_id": team_id, "number": number, "author": author, "now": now})
 
 
-ASSIGN: LiteralString = """
-INSERT INTO patient_team (patient_id, team_id, recorded_at, author)
-SELECT %(patient_id)s, %(team_id)s, %(now)s, %(author)s
-WHERE (SELECT team_id FROM patient_team WHERE patient_id = %(patient_id)s ORDER BY patient_team_id DESC LIMIT 1)
-      IS DISTINCT FROM %(team_id)s
-"""
-
-
-def assign(conn: Connection, patient_id: str, team_id: int | None, *, author: int | None, now: datetime) -> None:
-    """From now on this team is told of the patient's alerts; None: everybody."""
-    conn.execute(ASSIGN, {"patient_id": patient_id, "team_id": team_id, "author": author, "now": now})
-
-
 SIZES: LiteralString = """
 SELECT team_id, count(*)::int FROM (
     SELECT DISTINCT ON (patient_id) patient_id, team_id FROM patient_team ORDER BY patient_id, patient_team_id DESC
