@@ -120,7 +120,7 @@ class Worker:
         with database.connect(self.url, service="alerts", autocommit=True) as conn:
             while True:
                 self.interrupted.pop("heartbeat", None)
-                database.beat(conn, service="alerts", detail=self._state())
+                database.beat(conn, program="alerts", detail=self._state())
                 if self.stop.wait(BEAT_SECONDS):
                     return
 

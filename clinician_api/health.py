@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from schemas.database import Connection
+from schemas.heartbeat import ENDED, WORKER
 
 router = APIRouter()
 PROGRAMS = ("ingest", "alerts")
@@ -20,7 +21,10 @@ HEARTBEATS: LiteralString = "SELECT service, extract(epoch FROM now() - at)::flo
 
 @router.get("/healthz")
 def healthz(request: Request) -> JSONResponse:
-    """200 and `ok`, or 503 with each part that does not work and why; the webhooks' receiver if there is to be one."""
+    """200 and `ok`, or 503 with each part that does not work and why; the webhooks' receiver if there is to be one.
+
+    And every further ingest worker that has not ended in order.
+    """
     programs = (*PROGRAMS, "webhook") if request.app.state.settings.webhook_port else PROGRAMS
     parts = _parts(request.app.state.pool, programs)
     well = all(state == "ok" for state in parts.values())
@@ -33,8 +37,10 @@ def _parts(pool: ConnectionPool[Connection], programs: Iterable[str]) -> dict[st
             beats = {str(name): (float(str(age)), str(detail)) for name, age, detail in conn.execute(HEARTBEATS)}
     except (PoolTimeout, psycopg.Error):
         return {"database": "does not answer"} | dict.fromkeys(programs, "unknown while the database is away")
+    workers = sorted(name for name, (_, detail) in beats.items() if name.startswith(WORKER) and detail != ENDED)
     return {"database": "ok"} | {
-        program: _state(beats.get(program), young_seconds=YOUNG_SECONDS.get(program, 10)) for program in programs
+        program: _state(beats.get(program), young_seconds=YOUNG_SECONDS.get(program, 10))
+        for program in (*programs, *workers)
     }
 
 

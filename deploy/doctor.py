@@ -14,7 +14,7 @@ from deploy.embedded_broker import mosquitto_program
 from schemas import database, migrate
 from schemas.clock import ClockSetting
 from schemas.database import Connection
-from schemas.heartbeat import ENDED
+from schemas.heartbeat import ENDED, WORKER
 from schemas.settings import Settings
 
 SERVER: LiteralString = "SELECT current_setting('server_version'), current_setting('server_version_num')::int"
@@ -129,6 +129,8 @@ def _programs(conn: Connection) -> Iterator[Finding]:
         yield Finding(subject="programs", fine=False, needed=False, sentence="none has run yet: `vigie up`")
     for service, age, detail in beats:
         assert isinstance(age, float)
+        if detail == ENDED and str(service).startswith(WORKER):
+            continue
         silent = age > SILENT_SECONDS or detail == ENDED
         sentence = f"not running: last heard of {age:.0f} s ago" if silent else str(detail)
         yield Finding(subject=str(service), fine=not silent and detail == "ok", needed=not silent, sentence=sentence)

@@ -78,8 +78,8 @@ def store_history(
     for chunk in _sorted(conn):
         rows = list(_judge(conn, chunk, now=now, site=site))
         added = reading_rows.insert(conn, rows, now=now)
-        stored += added.stored
-        quarantined += added.quarantined
+        stored += added.accepted.total()
+        quarantined += added.quarantined.total()
     return HistorySummary(stored=stored, duplicates=total - stored - quarantined, quarantined=quarantined)
 
 

@@ -1,5 +1,6 @@
-"""What is ingest doing, in numbers? For Prometheus, at VIGIE_METRICS_PORT on 127.0.0.1 when that is set.
+"""What is ingest doing, in numbers? For Prometheus, on 127.0.0.1 at VIGIE_METRICS_PORT.
 
+The receiver of webhooks counts the same, at VIGIE_WEBHOOK_METRICS_PORT.
 Counters begin at nothing with each program. No label holds a device or a patient: each value of one is kept for ever.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from ingest.arrival import Arrival
-from ingest.claim import Claim, Refusal
+from ingest.claim import NATIVE, Claim, Refusal
 from ingest.store import Outcome
 
 REGISTRY = CollectorRegistry()
@@ -17,9 +18,9 @@ SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60
 MAX_REASONS = 200  # an adapter's reason may quote what came
 
 RECEIVED = Counter("vigie_ingest_received", "What messages said, by dialect", ["adapter"], registry=REGISTRY)
-STORED = Counter("vigie_ingest_stored", "New readings accepted", registry=REGISTRY)
-QUARANTINED = Counter("vigie_ingest_quarantined", "New readings that wait for a human", registry=REGISTRY)
-DUPLICATE = Counter("vigie_ingest_duplicate", "Readings known before", registry=REGISTRY)
+STORED = Counter("vigie_ingest_stored", "New readings accepted", ["adapter"], registry=REGISTRY)
+QUARANTINED = Counter("vigie_ingest_quarantined", "New readings that wait for a human", ["adapter"], registry=REGISTRY)
+DUPLICATE = Counter("vigie_ingest_duplicate", "Readings known before", ["adapter"], registry=REGISTRY)
 REJECTED = Counter("vigie_ingest_rejected", "What is no reading", ["adapter", "reason"], registry=REGISTRY)
 COMMIT = Histogram(
     "vigie_ingest_commit_seconds", "From taking a batch up to its commit", buckets=SECONDS, registry=REGISTRY
@@ -30,15 +31,19 @@ OUTSTANDING = Gauge("vigie_ingest_unacknowledged", "Messages not acknowledged ye
 _reasons: set[str] = set()
 
 
-def serve(port: int, *, oldest_seconds: Callable[[], float], unacknowledged: Callable[[], float]) -> None:
+def serve(port: int) -> None:
     """Answer Prometheus on 127.0.0.1 from now on.
 
     Raises:
         OSError: the port is taken.
     """
+    start_http_server(port, addr="127.0.0.1", registry=REGISTRY)
+
+
+def watch(*, oldest_seconds: Callable[[], float], unacknowledged: Callable[[], float]) -> None:
+    """Tell, whenever asked, what waits to be acknowledged."""
     OLDEST.set_function(oldest_seconds)
     OUTSTANDING.set_function(unacknowledged)
-    start_http_server(port, addr="127.0.0.1", registry=REGISTRY)
 
 
 def count(arrivals: Sequence[Arrival], outcome: Outcome, *, seconds: float) -> None:
@@ -49,11 +54,12 @@ def count(arrivals: Sequence[Arrival], outcome: Outcome, *, seconds: float) -> N
     for (source, reason), number in refusals.items():
         REJECTED.labels(source, _bounded(reason)).inc(number)
     if reused := outcome.refused - refusals.total():
-        REJECTED.labels("native-1", "seq_reused").inc(reused)
-    claims = sum(isinstance(arrival.said, Claim) for arrival in arrivals)
-    STORED.inc(outcome.stored)
-    QUARANTINED.inc(outcome.quarantined)
-    DUPLICATE.inc(max(0, claims - outcome.stored - outcome.quarantined))
+        REJECTED.labels(NATIVE, "seq_reused").inc(reused)
+    claims = Tally(arrival.said.source for arrival in arrivals if isinstance(arrival.said, Claim))
+    known = claims - outcome.new - outcome.doubted - Tally({NATIVE: reused})
+    for counter, tally in ((STORED, outcome.new), (QUARANTINED, outcome.doubted), (DUPLICATE, known)):
+        for source, number in tally.items():
+            counter.labels(source).inc(number)
     COMMIT.observe(seconds)
 
 

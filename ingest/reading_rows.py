@@ -6,6 +6,7 @@ Order of locks, the same in every transaction, each table's rows sorted: device_
 latest_reading. So two workers with overlapping batches wait for one another and never deadlock.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,7 +47,7 @@ WITH incoming AS MATERIALIZED (
     WHERE word <> 'rejected' AND (seq IS NULL OR (site, device_id, seq) IN (SELECT site, device_id, seq FROM new))
     ORDER BY site, device_id, seq, measured_at
     ON CONFLICT DO NOTHING
-    RETURNING patient_id, measured_at, weight_kg, quarantine_reason
+    RETURNING patient_id, measured_at, weight_kg, quarantine_reason, source
 ), touched AS (
     INSERT INTO latest_reading (patient_id, arrivals, measured_at, weight_kg)
     SELECT patient_id, count(*), max(measured_at) FILTER (WHERE quarantine_reason IS NULL),
@@ -66,8 +67,9 @@ WITH incoming AS MATERIALIZED (
          LATERAL (SELECT patient_id FROM touched LIMIT CASE WHEN several.many THEN 1 END) AS someone
 )
 SELECT (SELECT count(*) FROM new) AS numbers,
-       (SELECT count(*) FROM added WHERE quarantine_reason IS NULL) AS stored,
-       (SELECT count(*) FROM added WHERE quarantine_reason IS NOT NULL) AS quarantined,
+       (SELECT coalesce(json_object_agg(source, counts), '{}') FROM (
+           SELECT source, json_build_array(count(*) - count(quarantine_reason), count(quarantine_reason)) AS counts
+           FROM added GROUP BY source) AS of_each) AS by_source,
        (SELECT count(*) FROM told) AS told
 """
 
@@ -101,12 +103,19 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """How many seqs and readings were new, and how often alerts and screens were told."""
+    """How many seqs were new, how many readings of each dialect (accepted, quarantined), how often others were told."""
 
     numbers: int
-    stored: int
-    quarantined: int
+    by_source: dict[str, tuple[int, int]]
     told: int
+
+    @property
+    def accepted(self) -> Counter[str]:
+        return Counter({source: accepted for source, (accepted, _) in self.by_source.items()})
+
+    @property
+    def quarantined(self) -> Counter[str]:
+        return Counter({source: quarantined for source, (_, quarantined) in self.by_source.items()})
 
 
 def insert(conn: Connection, rows: Sequence[Row], *, now: datetime) -> Stored:

@@ -9,6 +9,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -125,11 +126,8 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     access = Access(url=settings.broker_url, tls=settings.broker)
     broker = Subscriber(access, share, now=clock.now, stop=stop, able=lambda: store.detail == "ok")
     if settings.metrics_port:
-        metrics.serve(
-            settings.metrics_port,
-            oldest_seconds=lambda: broker.oldest_seconds,
-            unacknowledged=lambda: broker.outstanding,
-        )
+        metrics.watch(oldest_seconds=lambda: broker.oldest_seconds, unacknowledged=lambda: broker.outstanding)
+        metrics.serve(settings.metrics_port)
     beating = heartbeat.start(url, seated=seated, worker=worker, detail=lambda: _detail(store, broker), stop=stop)
     replies: Stage[Committed] = Stage("replies", lambda committed: finish(committed, at=clock.now()), stop=stop)
     commits: Stage[Taken] = Stage(
@@ -225,8 +223,8 @@ def store_one_by_one(conn: database.Connection, batch: Batch, *, now: datetime, 
             outcomes.append(store_batch(conn, _refused(single), now=now, rate=rate))
     return Outcome(
         answers=[answer for outcome in outcomes for answer in outcome.answers],
-        stored=sum(outcome.stored for outcome in outcomes),
-        quarantined=sum(outcome.quarantined for outcome in outcomes),
+        new=sum((outcome.new for outcome in outcomes), Counter()),
+        doubted=sum((outcome.doubted for outcome in outcomes), Counter()),
         refused=sum(outcome.refused for outcome in outcomes),
     )
 

@@ -1,6 +1,7 @@
 """What is the word for each reading of a batch of messages? Everything is written in one transaction, the caller's."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,12 +77,20 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a batch came to: an answer for every seq that could be read, and what was new."""
+    """What a batch came to: an answer for every seq that could be read, and what was new, also by dialect."""
 
     answers: list[Answer]
-    stored: int
-    quarantined: int
+    new: Counter[str]
+    doubted: Counter[str]
     refused: int
+
+    @property
+    def stored(self) -> int:
+        return self.new.total()
+
+    @property
+    def quarantined(self) -> int:
+        return self.doubted.total()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +143,7 @@ def store(
     words = known | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, asked))
     refused = _reject(conn, arrivals, words, now=now)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
-    return Outcome(answers=answers, stored=added.stored, quarantined=added.quarantined, refused=refused)
+    return Outcome(answers=answers, new=added.accepted, doubted=added.quarantined, refused=refused)
 
 
 def _key(arrival: Arrival) -> Key | None:

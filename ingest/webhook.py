@@ -6,6 +6,7 @@ that it knows the secret: in a header, by an HMAC-SHA256 of the body, or, if all
 
 import hashlib
 import hmac
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -16,7 +17,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from psycopg_pool import PoolTimeout
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
-from ingest import arrival, dialects, service
+from ingest import arrival, dialects, metrics, service
 from ingest.adapters.strict_json import MESSAGE_BYTES
 from ingest.message import Message
 from ingest.service import Batch
@@ -35,6 +36,9 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
     assert settings.database_url
     assert settings.webhook_secret
     url = settings.database_url.get_secret_value()
+
+    if settings.webhook_metrics_port:
+        metrics.serve(settings.webhook_metrics_port)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,9 +71,11 @@ def look(path: str) -> None:
 def receive(path: str, request: Request, body: Body) -> dict[str, int]:
     """Store what the body says; what is no reading is kept as a refusal, which is an answer too."""
     if not knows_secret(request, body, request.app.state.secret):
+        metrics.REJECTED.labels("webhook", "secret").inc()
         raise HTTPException(401, "the secret is missing or another")
     topic = f"webhook/{path}"
     if dialects.reader_of(topic) is None:
+        metrics.REJECTED.labels("webhook", "address").inc()
         raise HTTPException(404, "nobody reads this address")
     outcome = _store(Message(topic=topic, payload=body, received_at=request.app.state.clock.now()), request)
     counts = {"stored": outcome.stored, "quarantined": outcome.quarantined, "refused": outcome.refused}
@@ -91,13 +97,16 @@ def knows_secret(request: Request, body: bytes, secret: bytes) -> bool:
 def _store(message: Message, request: Request) -> Outcome:
     clock: Clock = request.app.state.clock
     batch = Batch(arrivals=list(arrival.arrivals(message)), sightings=[])
+    began = time.perf_counter()
     try:
         with request.app.state.pool.connection(timeout=WAIT_SECONDS) as conn:
             try:
-                return service.store_batch(conn, batch, now=clock.now(), rate=clock.rate)
+                outcome = service.store_batch(conn, batch, now=clock.now(), rate=clock.rate)
             except (psycopg.DataError, psycopg.IntegrityError):
                 conn.rollback()
-                return service.store_one_by_one(conn, batch, now=clock.now(), rate=clock.rate)
+                outcome = service.store_one_by_one(conn, batch, now=clock.now(), rate=clock.rate)
     except (psycopg.OperationalError, PoolTimeout) as error:
         log.error("database", error=type(error).__name__)  # noqa: TRY400 the database's text may repeat the weight
         raise HTTPException(503, "the database does not take readings now; send again") from None
+    metrics.count(batch.arrivals, outcome, seconds=time.perf_counter() - began)
+    return outcome

@@ -8,7 +8,6 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 Service = Literal["ingest", "alerts", "api"]
-Program = Literal["ingest", "alerts", "api", "webhook"]
 Connection = psycopg.Connection[tuple[object, ...]]
 
 CAN_TAKE_ROLE: LiteralString = """
@@ -61,6 +60,6 @@ def open_pool(url: str, *, service: Service, max_size: int = 4) -> ConnectionPoo
     )
 
 
-def beat(conn: Connection, *, service: Program, detail: str) -> None:
-    """Say that `service` is alive; `detail` is `ok` or what is wrong, for `/healthz`. The caller commits."""
-    conn.execute(BEAT, {"service": service, "detail": detail})
+def beat(conn: Connection, *, program: str, detail: str) -> None:
+    """Say that `program` is alive; `detail` is `ok` or what is wrong, for `/healthz`. The caller commits."""
+    conn.execute(BEAT, {"service": program, "detail": detail})

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 import psycopg
 
 from schemas import database
-from schemas.database import Program, Service
+from schemas.database import Service
 
 EVERY_SECONDS = 10.0
 ENDED = "ended"
+WORKER = "ingest-"
+"""Before the number of each ingest worker but the first, which beats as `ingest`."""
 
 
 @contextmanager
-def beating(url: str, *, service: Service, program: Program) -> Iterator[None]:
+def beating(url: str, *, service: Service, program: str) -> Iterator[None]:
     """Beat as `program`, with the rights of `service`, in a thread; an outage of the database is waited out."""
     stop = threading.Event()
     thread = threading.Thread(target=_beat, args=(url, service, program, stop), name="heartbeat", daemon=True)
@@ -26,13 +28,13 @@ def beating(url: str, *, service: Service, program: Program) -> Iterator[None]:
         thread.join(2)
 
 
-def _beat(url: str, service: Service, program: Program, stop: threading.Event) -> None:
+def _beat(url: str, service: Service, program: str, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with database.connect(url, service=service, autocommit=True) as conn:
                 while not stop.is_set():
-                    database.beat(conn, service=program, detail="ok")
+                    database.beat(conn, program=program, detail="ok")
                     stop.wait(EVERY_SECONDS)
-                database.beat(conn, service=program, detail=ENDED)
+                database.beat(conn, program=program, detail=ENDED)
         except psycopg.Error:
             stop.wait(EVERY_SECONDS)

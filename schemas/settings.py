@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     webhook_secret: SecretStr | None = None
+    webhook_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     public_url: AnyUrl | None = None
@@ -91,6 +92,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "WEBHOOK_HOST": settings.webhook_host,
         "WEBHOOK_PORT": settings.webhook_port,
         "WEBHOOK_SECRET": settings.webhook_secret.get_secret_value() if settings.webhook_secret else None,
+        "WEBHOOK_METRICS_PORT": settings.webhook_metrics_port,
         "API_HOST": settings.api_host,
         "API_PORT": settings.api_port,
         "PUBLIC_URL": settings.public_url,

@@ -120,14 +120,14 @@ def test_somebody_elsewhere_hears_that_we_began_that_all_is_well_and_what_is_wro
     database_url: str, connection: Connection
 ) -> None:
     connection.execute("INSERT INTO contact (duty, url) VALUES ('operations', 'json://127.0.0.1:9/')")
-    database.beat(connection, service="ingest", detail="ok")
+    database.beat(connection, program="ingest", detail="ok")
     connection.commit()
     elsewhere = Elsewhere()
     with database.open_pool(database_url, service="alerts") as pool:
         url = f"http://127.0.0.1:{elsewhere.server.server_port}/ping/uuid"
         vigil = Vigil(pool=pool, clock=Clock(start=SUNDAY), ping_url=url)
         vigil.look()
-        database.beat(connection, service="ingest", detail="the broker is away")
+        database.beat(connection, program="ingest", detail="the broker is away")
         connection.commit()
         vigil.look()
         connection.execute("UPDATE heartbeat SET at = now() - interval '5 minutes'")

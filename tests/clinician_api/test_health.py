@@ -43,6 +43,20 @@ def test_a_part_that_does_not_work_is_named(
     assert answer.json()["parts"][part] == state
 
 
+def test_a_worker_that_is_dead_is_named_and_one_that_was_ended_in_order_is_not(
+    connection: Connection, site: Site
+) -> None:
+    for service in ("ingest", "alerts", "ingest-2"):
+        beat(connection, service)
+    beat(connection, "ingest-3", detail="ended", seconds_ago=3600)
+    answer = site.client().get("/healthz")
+    assert answer.json()["parts"] == {"database": "ok", "ingest": "ok", "alerts": "ok", "ingest-2": "ok"}
+    connection.execute("UPDATE heartbeat SET at = now() - interval '60 s' WHERE service = 'ingest-2'")
+    connection.commit()
+    answer = site.client().get("/healthz")
+    assert (answer.status_code, answer.json()["parts"]["ingest-2"]) == (503, "silent for 60 s")
+
+
 def test_the_receiver_of_webhooks_is_a_part_where_there_is_to_be_one(connection: Connection, database_url: str) -> None:
     beat(connection, "ingest")
     beat(connection, "alerts")

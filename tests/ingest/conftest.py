@@ -12,8 +12,8 @@ from typing import Self
 import psycopg
 import pytest
 
-from deploy.embedded_broker import EmbeddedBroker
-from tests.ingest.scale import Scale, wait_until
+from deploy.embedded_broker import EmbeddedBroker, free_port
+from tests.ingest.scale import Scale, answers, wait_until
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -31,10 +31,24 @@ def lend(conn: psycopg.Connection[tuple[object, ...]], patient: str, device: str
     conn.commit()
 
 
-def listens(conn: psycopg.Connection[tuple[object, ...]]) -> bool:
+def listens(conn: psycopg.Connection[tuple[object, ...]], program: str = "ingest") -> bool:
     """Whether ingest says that all is well; until its first subscription the broker keeps nothing for it."""
     conn.rollback()
-    return conn.execute("SELECT detail FROM heartbeat WHERE service = 'ingest'").fetchone() == ("ok",)
+    return conn.execute("SELECT detail FROM heartbeat WHERE service = %s", (program,)).fetchone() == ("ok",)
+
+
+@pytest.fixture
+def iotcore(tmp_path: Path) -> Iterator[int]:
+    """The port of a broker that hangs up on MQTT 5, and answers no receipt before what it sent is acknowledged."""
+    port = free_port()
+    with (tmp_path / "iotcore.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
+        )
+    assert wait_until(lambda: answers(port))
+    yield port
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture
@@ -42,12 +56,12 @@ def start_ingest(database_url: str, broker: EmbeddedBroker, tmp_path: Path) -> I
     """Start `python -m tests.ingest.program` with these arguments; what still runs at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, url: str = database_url) -> "subprocess.Popen[bytes]":
+    def start(*arguments: str, url: str = database_url, broker_url: str = broker.url) -> "subprocess.Popen[bytes]":
         with (tmp_path / "ingest.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.ingest.program", *arguments],
                 cwd=ROOT,
-                env={**os.environ, "VIGIE_DATABASE_URL": url, "VIGIE_BROKER_URL": broker.url},  # noqa: TID251
+                env={**os.environ, "VIGIE_DATABASE_URL": url, "VIGIE_BROKER_URL": broker_url},  # noqa: TID251
                 stdout=log,
                 stderr=log,
             )

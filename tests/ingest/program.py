@@ -1,5 +1,9 @@
 """`python -m tests.ingest.program [STEP N]`: the real ingest, killed by SIGKILL at the N-th time it reaches STEP.
 
+    python -m tests.ingest.program sites WORKER SITE…
+
+is one of several workers that share by their sites.
+
     python -m tests.ingest.program nursery
 
 starts one for each line `WORKER STEP N` on stdin (WORKER 0: the only one; STEP `-`: not killed) and prints its pid: a
@@ -14,6 +18,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,7 +83,7 @@ def lying(maybe_die: Callable[[], None]) -> Step:
             for a in taken.batch.arrivals
             if a.said.seq is not None
         ]
-        outcome = Outcome(answers=answers, stored=0, quarantined=0, refused=0)
+        outcome = Outcome(answers=answers, new=Counter(), doubted=Counter(), refused=0)
         service.send_receipts(outcome, taken.deliveries, at=real_now())
         service.acknowledge(taken.deliveries)
         time.sleep(0.3)  # so that the lie has left this process before it dies
@@ -124,7 +129,7 @@ def main(arguments: list[str]) -> None:
         slow(float(arguments[1]))
         run()
     elif arguments[:1] == ["sites"]:
-        run(len(arguments[1]), sites=arguments[1:])  # numbered, so that each has a session of its own
+        run(int(arguments[1]), sites=arguments[2:])
     elif arguments:
         run(step=arguments[0], number=int(arguments[1]))
     else:

@@ -1,6 +1,7 @@
 """A scale for tests: publishes through the real broker and keeps the words it is given."""
 
 import json
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -19,6 +20,12 @@ def wait_until(true: Callable[[], bool], *, seconds: float = 10) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def answers(port: int) -> bool:
+    """Whether a server listens there."""
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Scale:
@@ -48,9 +55,11 @@ class Scale:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, device: str, payload: object, *, retain: bool = False, kind: str = "reading") -> None:
+    def publish(
+        self, device: str, payload: object, *, retain: bool = False, kind: str = "reading", site: str = "home"
+    ) -> None:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._last = self._client.publish(f"vigie/1/home/{device}/{kind}", data, qos=1, retain=retain)
+        self._last = self._client.publish(f"vigie/1/{site}/{device}/{kind}", data, qos=1, retain=retain)
 
     def wait_until_taken(self) -> None:
         """Until the broker has what was published last: from then on what waits, waits there."""
@@ -62,6 +71,10 @@ class Scale:
         assert wait_until(lambda: len(self.words[device, seq]) >= times), (device, seq, dict(self.words))
         [word] = set(self.words[device, seq])
         return word
+
+    def receipted(self, device: str) -> int:
+        """How many readings of a device have their word."""
+        return sum(1 for (of, _), words in list(self.words.items()) if of == device and words)
 
     def _on_receipt(self, _client: Client, _: object, message: MQTTMessage) -> None:
         device = message.topic.split("/")[3]

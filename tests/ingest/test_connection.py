@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,29 +19,9 @@ from ingest.subscriber import Subscriber
 from ingest.subscriptions import Share
 from schemas.clock import real_now
 from schemas.settings import BrokerSettings
-from tests.ingest.conftest import ROOT
-from tests.ingest.scale import Scale, wait_until
+from tests.ingest.scale import Scale, answers, wait_until
 
 COUNT = 3000  # more than either broker keeps in flight at once
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture
-def iotcore(tmp_path: Path) -> Iterator[int]:
-    """The port of a broker that hangs up on MQTT 5, and answers no receipt before what it sent is acknowledged."""
-    port = free_port()
-    with (tmp_path / "iotcore.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
-        )
-    assert wait_until(lambda: answers(port))
-    yield port
-    process.kill()
-    process.wait()
 
 
 @pytest.fixture(params=["mosquitto", "iotcore"])

@@ -1,6 +1,7 @@
 """Several workers, and patients who weigh while days of backlog lie in the broker."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -9,29 +10,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from deploy import doctor
 from deploy.embedded_broker import EmbeddedBroker
 from ingest import subscriptions
 from ingest.dialects import FILTERS
 from ingest.subscriptions import Share
 from schemas.database import Connection
+from schemas.settings import Settings
 from tests.ingest.conftest import ROOT, Nursery, Start, lend, listens
 from tests.ingest.scale import Scale, wait_until
 
 MONDAY = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
-def weigh(scale: Scale, device: str, seqs: range) -> None:
+def weigh(scale: Scale, device: str, seqs: range, *, site: str = "home") -> None:
     for seq in seqs:
         at = MONDAY + timedelta(minutes=seq)
-        scale.publish(device, {"seq": seq, "measured_at": at.isoformat(), "weight_kg": 82.4})
-
-
-def weigh_again(scale: Scale) -> bool:
-    """As a scale without an answer; never true by itself."""
-    weigh(scale, "s1", range(1))
-    time.sleep(0.3)
-    return False
+        scale.publish(device, {"seq": seq, "measured_at": at.isoformat(), "weight_kg": 82.4}, site=site)
 
 
 def receipted(scale: Scale, count: int) -> Callable[[], bool]:
@@ -81,6 +78,26 @@ def test_two_workers_share_and_a_killed_one_strands_nothing_longer_than_its_rest
     assert nursery.lives(first)
     connection.rollback()
     assert connection.execute("SELECT count(*), count(DISTINCT seq) FROM reading").fetchone() == (2000, 2000)
+
+
+def test_each_worker_beats_for_itself_and_only_the_one_that_was_killed_is_missed(
+    nursery: Nursery, connection: Connection, database_url: str
+) -> None:
+    pids = {worker: nursery.start(worker=worker) for worker in (1, 2, 3)}
+
+    def beats() -> dict[object, object]:
+        connection.rollback()
+        return dict(connection.execute("SELECT service, detail FROM heartbeat").fetchall())  # type: ignore[arg-type] # pairs
+
+    assert wait_until(lambda: beats() == {"ingest": "ok", "ingest-2": "ok", "ingest-3": "ok"}, seconds=30)
+    os.kill(pids[3], signal.SIGTERM)
+    nursery.kill(pids[2])
+    assert wait_until(lambda: beats() == {"ingest": "ok", "ingest-2": "ok", "ingest-3": "ended"}, seconds=30)
+    connection.execute("UPDATE heartbeat SET at = at - interval '40 s' WHERE service IN ('ingest-2', 'ingest-3')")
+    connection.commit()
+    found = doctor.examine(Settings(database_url=SecretStr(database_url)))
+    programs = {finding.subject: finding.fine for finding in found if finding.subject.startswith("ingest")}
+    assert programs == {"ingest": True, "ingest-2": False}
 
 
 def test_a_second_ingest_of_the_same_number_says_so_and_ends_and_the_first_goes_on(
@@ -150,14 +167,25 @@ def test_a_worker_subscribes_to_its_part_and_gives_up_the_rest(
         assert len({*ours, *given_up}) == 2 * (2 + len(FILTERS))
 
 
-def test_disjoint_sites_divide_the_load_where_the_broker_cannot(
-    broker: EmbeddedBroker, start_ingest: Start, scale: Scale, connection: Connection
+def test_disjoint_sites_on_a_3_1_1_broker_share_and_a_killed_worker_strands_nothing_longer_than_its_restart(
+    iotcore: int, start_ingest: Start, connection: Connection
 ) -> None:
-    lend(connection, "p1", "s1")
-    start_ingest("sites", "elsewhere")
-    assert wait_until(lambda: listens(connection), seconds=30)
-    weigh(scale, "s1", range(1))
-    time.sleep(1)
-    assert not any(scale.words.values())
-    start_ingest("sites", "home")
-    assert wait_until(lambda: weigh_again(scale) or bool(scale.words["s1", 0]), seconds=30)
+    """iotcore hangs up on MQTT 5 and knows no shared subscriptions."""
+    url = f"mqtt://127.0.0.1:{iotcore}"
+    start_ingest("sites", "1", "home", broker_url=url)
+    lyon = start_ingest("sites", "2", "lyon", broker_url=url)
+    assert wait_until(lambda: listens(connection) and listens(connection, "ingest-2"), seconds=30)
+    with Scale(iotcore) as scale:
+        weigh(scale, "s1", range(1000))
+        weigh(scale, "s2", range(500), site="lyon")
+        assert wait_until(lambda: bool(scale.words["s2", 0]))
+        lyon.kill()
+        lyon.wait()
+        weigh(scale, "s2", range(500, 1000), site="lyon")
+        assert wait_until(lambda: scale.receipted("s1") == 1000, seconds=30)
+        assert scale.receipted("s2") < 1000, "nobody else took what is the dead worker's"
+        start_ingest("sites", "2", "lyon", broker_url=url)
+        assert wait_until(lambda: scale.receipted("s2") == 1000, seconds=30)
+    connection.rollback()
+    counted = connection.execute("SELECT site, count(*), count(DISTINCT seq) FROM reading GROUP BY site ORDER BY site")
+    assert counted.fetchall() == [("home", 1000, 1000), ("lyon", 1000, 1000)]
