@@ -26,13 +26,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest import bulk, subscriptions
+from ingest import bulk
 from ingest.bulk import BulkClient
 from ingest.held import Held
 from ingest.message import Message
 from ingest.packets import Published
 from ingest.plain import PlainClient
-from ingest.subscriptions import Share
 from schemas.settings import BrokerSettings
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
@@ -79,11 +78,16 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What a lane asks of the broker: a session by this name, kept or not, and its part of the messages."""
+    """What a lane asks of the broker: a session by this name, kept or not, and its part of the messages.
+
+    `filters` says what to subscribe to and what to give up, told whether the broker knows shared subscriptions; without
+    the first `needed` of them the connection is of no use.
+    """
 
     client_id: str
     kept: bool
-    share: Share
+    filters: Callable[[bool], tuple[list[str], list[str]]]
+    needed: int = 0
 
 
 class Link:
@@ -224,10 +228,15 @@ class Connection:
         """
         self.sending.open()
         self.link.open()
-        wanted, unwanted = subscriptions.filters(self._session.share, shared=self.link.shared)
-        if self._session.kept and unwanted:
-            self.link.client.unsubscribe(unwanted)
-        self.link.client.subscribe([(name, 1) for name in wanted])
+        wanted, unwanted = self._session.filters(self.link.shared)
+        self.follow(wanted, given_up=unwanted if self._session.kept else [])
+
+    def follow(self, wanted: Sequence[str], *, given_up: Sequence[str]) -> None:
+        """Subscribe to some topics, and no longer to others."""
+        if given_up:
+            self.link.client.unsubscribe(list(given_up))
+        if wanted:
+            self.link.client.subscribe([(name, 1) for name in wanted])
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Publish with QoS 1 and wait until the broker has every one. By one thread at a time.
@@ -288,7 +297,7 @@ class Connection:
         self, _client: Client, _: object, _mid: int, reasons: list[ReasonCode], _properties: Properties | None
     ) -> None:
         """Without the native topics we are of no use; a broker may know nothing of the others."""
-        if any(reason.is_failure for reason in reasons[: subscriptions.NATIVE]):
+        if any(reason.is_failure for reason in reasons[: self._session.needed]):
             self.detail = "the broker does not let us subscribe to vigie/1/…: check its access rules"
             self._lose()
         else:

@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import LiteralString
+from typing import LiteralString, TypeVar
 
 import psycopg
 import structlog
@@ -42,6 +42,8 @@ SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off
 SET jit = off
 """
 
+T = TypeVar("T")
+
 log = structlog.get_logger()
 
 
@@ -65,11 +67,15 @@ class Store:
         self._conn: database.Connection | None = None
 
     def commit(self, batch: Batch) -> Outcome | None:
-        """Store a batch, however long the database is away; None only if `stop` was set meanwhile."""
+        """Store a batch; as `do`."""
+        return self.do(lambda conn: self._store(conn, batch))
+
+    def do(self, work: Callable[[database.Connection], T]) -> T | None:
+        """Do this, which commits, however long the database is away; None only if `stop` was set meanwhile."""
         wait, longest = RETRY_SECONDS
         while not self._stop.is_set():
             try:
-                outcome = self._attempt(batch)
+                outcome = work(self._connected())
             except psycopg.Error as error:
                 self._lose(error)
                 self._stop.wait(wait)
@@ -83,12 +89,15 @@ class Store:
         if self._conn:
             self._conn.close()
 
-    def _attempt(self, batch: Batch) -> Outcome:
+    def _connected(self) -> database.Connection:
         if self._conn is None or self._conn.closed:
             self._conn = database.connect(self._url, service="ingest")
             self._conn.execute(PLANS)
             self._conn.commit()
-        conn, now, rate = self._conn, self._clock.now(), self._clock.rate
+        return self._conn
+
+    def _store(self, conn: database.Connection, batch: Batch) -> Outcome:
+        now, rate = self._clock.now(), self._clock.rate
         try:
             return store_batch(conn, batch, now=now, rate=rate)
         except Exception as error:

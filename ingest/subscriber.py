@@ -14,6 +14,7 @@ from typing import Self
 
 import structlog
 
+from ingest import subscriptions
 from ingest.connection import V5, V311, Access, Connection, Delivery, HungUpError, RefusedError, Session
 from ingest.subscriptions import Share
 
@@ -192,7 +193,12 @@ class Subscriber:
 
     def _lane(self, client_id: str, *, kept: bool) -> Lane:
         share = self._share if kept else self._share.of_the_present()
-        session = Session(client_id=client_id, kept=kept, share=share)
+        session = Session(
+            client_id=client_id,
+            kept=kept,
+            filters=lambda shared: subscriptions.filters(share, shared=shared),
+            needed=subscriptions.NATIVE,
+        )
         return Lane(self._access, session, now=self._now, news=self._news)
 
     def _watch(self) -> None:
