@@ -1,4 +1,4 @@
-"""Which detectors has the clinic chosen, and what was the price? Read by the worker, written by `vigie budget`."""
+"""Which detectors has the clinic chosen, and what was the price? Signed on the screens, read by the worker."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,6 @@ from typing import Any, Literal, LiteralString
 
 import structlog
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from alerts.judgement.choice import DEFAULT, Choice, Duty
 from alerts.judgement.registry import DETECTORS
@@ -17,10 +16,6 @@ log = structlog.get_logger()
 CHOSEN: LiteralString = """
 SELECT DISTINCT ON (duty) duty, detector, threshold, price, recorded_at FROM detector_choice
 ORDER BY duty, choice_id DESC
-"""
-CHOOSE: LiteralString = """
-INSERT INTO detector_choice (duty, detector, threshold, price, recorded_at)
-VALUES (%(duty)s, %(detector)s, %(threshold)s, %(price)s, %(now)s)
 """
 
 
@@ -55,24 +50,3 @@ def _duty(row: Chosen) -> Duty | None:
         log.error("unknown_detector_chosen", duty=row.duty, detector=row.detector, instead=instead)
         return None
     return Duty(detector=row.detector, threshold=row.threshold) if row.detector else None
-
-
-def choose(conn: Connection, duty: Duty, *, price: dict[str, Any], now: datetime) -> None:
-    """From now on this detector alerts, at this threshold."""
-    _insert(conn, "alerting", duty, price=price, now=now)
-
-
-def shadow(conn: Connection, duty: Duty | None, *, now: datetime) -> None:
-    """From now on this detector runs in the shadow; None: no one does."""
-    _insert(conn, "shadow", duty, price=None, now=now)
-
-
-def _insert(conn: Connection, name: str, duty: Duty | None, *, price: dict[str, Any] | None, now: datetime) -> None:
-    values = {
-        "duty": name,
-        "detector": duty.detector if duty else None,
-        "threshold": duty.threshold if duty else None,
-        "price": Jsonb(price) if price else None,
-        "now": now,
-    }
-    conn.execute(CHOOSE, values)

@@ -6,8 +6,6 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table
 
-from alerts import choice_store
-from alerts.judgement.choice import Duty
 from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.budget import ENOUGH_EVENTS, ENOUGH_FALSE_ALERTS, Price
@@ -36,12 +34,6 @@ def simulated() -> Study:
     """400 patient-years of the world on which published rules score about what they scored in the field."""
     people = chronicle.chronicle(chronicle.World(), patients=SIMULATED_PATIENTS, seed=SIMULATED_SEED)
     return Study(simulated_history.readings(people), events=list(simulated_history.events(people)))
-
-
-def keep(conn: Connection, priced: Price, *, now: datetime) -> None:
-    """From now on the worker alerts by this detector and threshold."""
-    duty = Duty(detector=priced.detector, threshold=priced.threshold)
-    choice_store.choose(conn, duty, price=priced.as_json(), now=now)
 
 
 def show(priced: Price) -> None:

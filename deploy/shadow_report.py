@@ -20,7 +20,9 @@ def compare(conn: Connection) -> tuple[Names, Comparison]:
     """
     choice, began = choice_store.choice(conn), choice_store.chosen(conn).get("shadow")
     if choice.shadow is None or began is None:
-        raise CommandError("no detector runs in the shadow; start one with: vigie shadow start DETECTOR[:THRESHOLD]")
+        raise CommandError(
+            "no detector runs in the shadow; a clinician starts one, signed, on the page /detection/shadow"
+        )
     rows = shadow_store.judged(conn, choice, since=began.recorded_at)
     return (_name(choice.alerting), _name(choice.shadow)), shadow.compare(rows)
 

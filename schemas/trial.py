@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from schemas.alert import Cause
+
 Interval = tuple[float, float]
 """95 %."""
 Problem = Literal["never_alerts", "no_such_detector", "no_shadow", "failed"]
@@ -65,6 +67,14 @@ class Changed(Model):
     vanish: list[AwareDatetime]
 
 
+class Rest(Model):
+    """Alerts of a cause that only a plan changes, per patient-year."""
+
+    cause: Cause
+    before: float | None
+    after: float | None
+
+
 class Result(Model):
     """The answer. `simulated` stands beside an own history that is too short to tell."""
 
@@ -79,6 +89,8 @@ class Result(Model):
     """Patients whose plan names the threshold of the detector that is tried: they keep it."""
     cases: list[Case]
     changed: list[Changed]
+    rest: list[Rest] = []
+    """Of the causes that the tried plan touches beside the decompensations."""
     seconds: float
 
     @property

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Literal
@@ -118,6 +119,11 @@ class Course:
         moment = self.moments[index]
         days, kg, known = self._then(moment, self._first_known(moment))
         return detector.would_not_fire_at_kg(days, kg, plan=plan, known=known)
+
+    @cached_property
+    def above_kg(self) -> list[float | None]:
+        """How far each moment's weight lies above the dry weight, else the baseline, as known then."""
+        return [self.day(index, plan=Plan()).above_kg for index in range(len(self.moments))]
 
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""

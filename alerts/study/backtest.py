@@ -7,13 +7,13 @@ condition has passed in between, is 1 kg worse, or is still there 7 days later.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
 from alerts.judgement import history
-from alerts.judgement.history import ZONE, Course, Event
+from alerts.judgement.history import Course, Event
 from alerts.judgement.registry import DETECTORS
 from alerts.study import many, trial
 from alerts.study.trial import Operation, Tally
@@ -280,21 +280,13 @@ def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
 
 
 def _silences(course: Course, plan: Plan) -> Iterator[Alert]:
-    """One for each silence, also the one at the end: nobody can know then that the file, not the patient, ended."""
-    pauses = [silence.Span(since=pause.at, until=pause.until) for pause in course.pauses if pause.until]
-    instants = [moment.at for moment in course.moments]
-    never = timedelta(days=plan.silence_days - 1)  # after so little, no zone's clocks and no hour can make it due
-    for last, following in zip(instants, [*instants[1:], None], strict=True):
-        if following is not None and following - last < never:
-            continue
-        due = silence.due_at(last, zone=ZONE, plan=plan, pauses=pauses)
-        if following is None or due <= following:
-            yield Alert(
-                patient_id=course.patient_id,
-                at=due,
-                kind="no_transmission",
-                severity="alert",
-                detector=silence.NAME,
-                score=float(plan.silence_days),
-                reason=f"no weight for {plan.silence_days} days",
-            )
+    for due in trial.silences(course, plan=plan):
+        yield Alert(
+            patient_id=course.patient_id,
+            at=due,
+            kind="no_transmission",
+            severity="alert",
+            detector=silence.NAME,
+            score=float(plan.silence_days),
+            reason=f"no weight for {plan.silence_days} days",
+        )

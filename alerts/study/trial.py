@@ -1,15 +1,16 @@
 """When would a detector have raised an alert, was it true, and which threshold keeps a budget? Pure and causal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.detectors import guideline_loss
+from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import TOLERANCE_KG, Detector
-from alerts.judgement.history import Course
+from alerts.judgement.history import ZONE, Course
 from alerts.policy import MERGE_FALSE, WORSE_KG
 from schemas.plan import Plan
 
@@ -77,14 +78,40 @@ def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: 
 
 def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
     """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once, as false."""
-    down = -1 if detector is guideline_loss else 1
     fires = np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG
+    # What it takes to pass is asked for last: some detectors must search for it.
+    limit = partial(course.would_not_fire_at_kg, detector=detector, plan=plan)
+    return _raised(course, fires, limit=limit, down=-1 if detector is guideline_loss else 1)
+
+
+def alarms(course: Course, *, plan: Plan) -> Iterator[int]:
+    """At which moments the alarm far above the dry weight is raised, in the same way."""
+    above = np.array([np.nan if kg is None else kg for kg in course.above_kg], dtype=np.float64)
+    fires = above > plan.alarm_kg + TOLERANCE_KG
+    return _raised(course, fires, limit=lambda at: float(course.moments_kg[at] - above[at] + plan.alarm_kg), down=1)
+
+
+def silences(course: Course, *, plan: Plan) -> Iterator[datetime]:
+    """When each silence is due, also the one at the end: nobody can know then that the file, not the patient, ended."""
+    pauses = [silence.Span(since=pause.at, until=pause.until) for pause in course.pauses if pause.until]
+    instants = [moment.at for moment in course.moments]
+    never = timedelta(days=plan.silence_days - 1)  # after so little, no zone's clocks and no hour can make it due
+    for last, following in zip(instants, [*instants[1:], None], strict=True):
+        if following is not None and following - last < never:
+            continue
+        due = silence.due_at(last, zone=ZONE, plan=plan, pauses=pauses)
+        if following is None or due <= following:
+            yield due
+
+
+def _raised(
+    course: Course, fires: NDArray[np.bool_], *, limit: Callable[[int], float | None], down: int
+) -> Iterator[int]:
     last: int | None = None
     for index in np.flatnonzero(fires).tolist():
         if last is not None and not _again(course, last, index, down=down):
             calm_kg = course.moments_kg[last + 1 : index][~fires[last + 1 : index]]
-            # What it takes to pass is asked for last: some detectors must search for it.
-            if not len(calm_kg) or not _passed(calm_kg, course.would_not_fire_at_kg(last, detector, plan=plan), down):
+            if not len(calm_kg) or not _passed(calm_kg, limit(last), down):
                 continue
         yield index
         last = index

@@ -1,13 +1,14 @@
 """What would another setting have raised on this history? Two settings, side by side, each patient by the own plan.
 
-Pure. Counted are alerts of decompensation by the detectors at work, as `trial.raises` does; the alarm far above the dry
-weight, weight loss and silence are the same in both.
+Pure. Counted are alerts of decompensation by the detectors at work, as `trial.raises` does. The alarm far above the dry
+weight, weight loss and silence are counted where the tried plan touches them; elsewhere they are the same in both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from alerts.detectors import cardiauvergne, guideline_loss
 from alerts.judgement.choice import Choice
 from alerts.judgement.history import Course
 from alerts.judgement.registry import DETECTORS
@@ -15,10 +16,14 @@ from alerts.policy import MERGE_FALSE
 from alerts.study import intervals, trial
 from alerts.study.backtest import Study
 from alerts.study.comparison import SAME
+from schemas.alert import Cause
 from schemas.plan import Plan
-from schemas.trial import Case, Changed, Pair, Side
+from schemas.trial import Case, Changed, Pair, Rest, Side
 
 DAYS_A_YEAR = 365.25
+ALARM = {"alarm_kg"}
+LOSS = {"loss_kg", "gain_days"}
+SILENCE = {"silence_days", "weigh_by_hour", "grace_hours"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +32,13 @@ class Setting:
 
     choice: Choice
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    usual: Plan = field(default_factory=Plan)
+    """Of those patients who have none; of one patient or team that a plan is tried for: that plan."""
+    touched: frozenset[str] = frozenset()
+    """The fields in which the tried plan differs."""
 
     def plan(self, patient_id: str) -> Plan:
-        return self.choice.on(self.plans.get(patient_id, Plan()))
+        return self.choice.on(self.plans.get(patient_id, self.usual))
 
     @property
     def detectors(self) -> list[str]:
@@ -37,7 +46,12 @@ class Setting:
 
     @property
     def threshold(self) -> float:
-        return DETECTORS[self.choice.alerting.detector].threshold(self.choice.on(Plan()))
+        return DETECTORS[self.choice.alerting.detector].threshold(self.choice.on(self.usual))
+
+    @property
+    def changes_detection(self) -> bool:
+        """Whether the detectors' own alerts may differ."""
+        return bool(self.touched & {"gain_days", *(DETECTORS[name].THRESHOLD for name in self.detectors)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +70,7 @@ class Outcome:
     years: float
     raised: list[datetime]
     events: list[datetime]
+    rest: dict[Cause, list[datetime]] = field(default_factory=dict)
 
     @property
     def true_alerts(self) -> int:
@@ -71,8 +86,8 @@ def _precedes(alert: datetime, event: datetime) -> bool:
     return timedelta(0) <= event - alert <= trial.MATCH
 
 
-def outcomes(study: Study, setting: Setting) -> list[Outcome]:
-    """Of each course, in their order."""
+def outcomes(study: Study, setting: Setting, *, now: datetime) -> list[Outcome]:
+    """Of each course, in their order; silences that fall due after `now` do not count."""
     scores = {name: study.scores(name) for name in setting.detectors}
     return [
         Outcome(
@@ -80,9 +95,21 @@ def outcomes(study: Study, setting: Setting) -> list[Outcome]:
             years=trial.years(course),
             raised=list(_raised(course, {name: scores[name][index] for name in scores}, setting)),
             events=course.decompensations,
+            rest=_rest(course, setting, now=now),
         )
         for index, course in enumerate(study.courses)
     ]
+
+
+def _rest(course: Course, setting: Setting, *, now: datetime) -> dict[Cause, list[datetime]]:
+    plan, found = setting.plan(course.patient_id), dict[Cause, list[datetime]]()
+    if setting.touched & LOSS:
+        scores = course.scores(guideline_loss, plan=plan)
+        raised = trial.raises(course, scores, detector=guideline_loss, plan=plan)
+        found["weight_loss"] = [course.moments[index].at for index in raised]
+    if setting.touched & SILENCE:
+        found["no_transmission"] = [at for at in trial.silences(course, plan=plan) if at <= now]
+    return found
 
 
 def _raised(course: Course, scores: Mapping[str, Sequence[float]], setting: Setting) -> Iterator[datetime]:
@@ -94,6 +121,8 @@ def _raised(course: Course, scores: Mapping[str, Sequence[float]], setting: Sett
         detector = DETECTORS[name]
         values = course.scores(detector, plan=plan) if rescored else known
         every += [(index, name) for index in trial.raises(course, values, detector=detector, plan=plan)]
+    if setting.touched & ALARM:
+        every += [(index, cardiauvergne.NAME) for index in trial.alarms(course, plan=plan)]
     last: tuple[datetime, str] | None = None
     for index, name in sorted(every):
         at = course.moments[index].at
@@ -143,12 +172,31 @@ def cases(before: Sequence[Outcome], after: Sequence[Outcome]) -> list[Case]:
 def changed(before: Sequence[Outcome], after: Sequence[Outcome]) -> list[Changed]:
     """Each patient for whom alerts appear or vanish, the most changed first; within a week of another is the same."""
     every = [
-        Changed(patient_id=one.patient_id, appear=_alone(two, one), vanish=_alone(one, two))
+        Changed(patient_id=one.patient_id, appear=_only(two, one), vanish=_only(one, two))
         for one, two in zip(before, after, strict=True)
     ]
     found = [one for one in every if one.appear or one.vanish]
     return sorted(found, key=lambda one: (-len(one.appear) - len(one.vanish), one.patient_id))
 
 
-def _alone(one: Outcome, other: Outcome) -> list[datetime]:
-    return [at for at in one.raised if not any(abs(at - near) <= SAME for near in other.raised)]
+def _only(one: Outcome, other: Outcome) -> list[datetime]:
+    """The alerts of the one that the other has not, of whatever cause."""
+    found = _alone(one.raised, other.raised)
+    for cause, raised in one.rest.items():
+        found += _alone(raised, other.rest[cause])
+    return sorted(found)
+
+
+def _alone(raised: Sequence[datetime], others: Sequence[datetime]) -> list[datetime]:
+    return [at for at in raised if not any(abs(at - near) <= SAME for near in others)]
+
+
+def rest(before: Sequence[Outcome], after: Sequence[Outcome]) -> list[Rest]:
+    """How often each of the other causes alerts under both."""
+    causes = before[0].rest if before else {}
+    return [Rest(cause=cause, before=_rate(before, cause), after=_rate(after, cause)) for cause in causes]
+
+
+def _rate(found: Sequence[Outcome], cause: Cause) -> float | None:
+    span = sum(one.years for one in found)
+    return sum(len(one.rest[cause]) for one in found) / span if span else None

@@ -102,7 +102,7 @@ class Job:
 
     def own(self) -> Study:
         """The clinic's history, or the one patient's, with what was coded as confirmed."""
-        everyone = trial_store.patients(self.conn, self.asked.patient_id)
+        everyone = trial_store.patients(self.conn, self.asked)
         readings: list[HistoricReading] = []
         for first in range(0, len(everyone), AT_ONCE):
             readings += trial_store.readings(self.conn, everyone[first : first + AT_ONCE], now=self.now)
@@ -127,7 +127,7 @@ class Job:
 
         for name in setting.detectors:
             study.scores(name, progress=seen)
-        return compared.outcomes(study, setting)
+        return compared.outcomes(study, setting, now=self.now)
 
 
 def _beside(conn: Connection) -> Beside:
@@ -148,32 +148,53 @@ def _result(job: Job) -> Result:
     asked, choice = job.asked, choice_store.choice(job.conn)
     detector = registry.named(asked.detector)
     plans = {patient_id: Plan.model_validate(plan) for patient_id, plan in trial_store.plans(job.conn).items()}
-    own = job.own()
+    own, settings = job.own(), (Setting(choice=choice, plans=plans),) * 2
     enough = asked.patient_id is None and own.patient_years * (asked.budget or 1.0) >= ENOUGH_PATIENT_YEARS
+    if asked.plan is not None:
+        settings = _plans_tried(job, settings[0])
+        enough = enough or not settings[0].changes_detection
     simulated = None if enough else job.simulated()
     job.reached(STUDIED)
-    threshold = asked.threshold
-    if asked.budget:
-        threshold = _solved(simulated or own, asked)
-    before = Setting(choice=choice, plans=plans)
-    after = replace(before, choice=Choice(alerting=Duty(detector=asked.detector, threshold=threshold), watching=None))
-    if asked.patient_id is not None:
-        proposed = Plan.model_validate(asked.plan)
-        after = replace(before, plans=plans | {asked.patient_id: proposed})
+    if asked.plan is None:
+        threshold = _solved(simulated or own, asked) if asked.budget else asked.threshold
+        tried = Choice(alerting=Duty(detector=asked.detector, threshold=threshold), watching=None)
+        settings = settings[0], replace(settings[0], choice=tried)
     crew = Crew(**dict(zip(("watched", "nurses"), trial_store.counts(job.conn), strict=True)))
-    old = job.judge(own, before, since=STUDIED, until=(STUDIED + JUDGED) / 2)
-    new = job.judge(own, after, since=(STUDIED + JUDGED) / 2, until=JUDGED)
+    old = job.judge(own, settings[0], since=STUDIED, until=(STUDIED + JUDGED) / 2)
+    new = job.judge(own, settings[1], since=(STUDIED + JUDGED) / 2, until=JUDGED)
     return Result(
-        own=compared.pair(old, new, settings=(before, after), crew=crew),
-        simulated=_on_simulated(job, simulated, before, after, crew) if simulated else None,
+        own=compared.pair(old, new, settings=settings, crew=crew),
+        simulated=_on_simulated(job, simulated, settings, crew) if simulated else None,
         solved_on=("simulated" if simulated else "own") if asked.budget else None,
         watched=crew.watched,
         nurses=crew.nurses,
         keep_their_own=sum(detector.THRESHOLD in plan.model_fields_set for plan in plans.values()),
         cases=compared.cases(old, new),
         changed=compared.changed(old, new),
+        rest=compared.rest(old, new),
         seconds=round(time.monotonic() - job.began, 2),
     )
+
+
+def _plans_tried(job: Job, now_in_force: Setting) -> tuple[Setting, Setting]:
+    """One patient's plan as it is and as it would be, or those of a team's patients."""
+    asked, plans = job.asked, now_in_force.plans
+    if asked.patient_id is not None:
+        then = {asked.patient_id: Plan.model_validate(asked.plan)}
+        usual = plans.get(asked.patient_id, Plan())
+    else:
+        then = {one: Plan.model_validate(plan) for one, plan in trial_store.following(job.conn, asked).items()}
+        usual = Plan.model_validate(asked.plan_before or {})
+    pairs = [(usual, Plan.model_validate(asked.plan)), *((plans.get(one, Plan()), plan) for one, plan in then.items())]
+    touched = {name for old, new in pairs for name in Plan.model_fields if _differ(old, new, name)}
+    before = replace(now_in_force, usual=usual, touched=frozenset(touched))
+    return before, replace(before, plans=dict(plans) | then, usual=Plan.model_validate(asked.plan))
+
+
+def _differ(old: Plan, new: Plan, name: str) -> bool:
+    """A field that is named differs from one that follows the clinic, even at the same value."""
+    said = name in old.model_fields_set, name in new.model_fields_set
+    return said[0] != said[1] or getattr(old, name) != getattr(new, name)
 
 
 def _solved(study: Study, asked: Request) -> float:
@@ -190,16 +211,8 @@ def _solved(study: Study, asked: Request) -> float:
     return threshold
 
 
-def _on_simulated(job: Job, study: Study, before: Setting, after: Setting, crew: Crew) -> Pair:
-    """Everybody there has the one patient's plan, or none."""
-    settings = before, after
-    if job.asked.patient_id is not None:
-        everyone = [course.patient_id for course in study.courses]
-        settings = (
-            replace(before, plans=dict.fromkeys(everyone, before.plans.get(job.asked.patient_id, Plan()))),
-            replace(after, plans=dict.fromkeys(everyone, after.plans[job.asked.patient_id])),
-        )
-    else:
-        settings = replace(before, plans={}), replace(after, plans={})
-    found = [job.judge(study, setting, since=JUDGED, until=1) for setting in settings]
+def _on_simulated(job: Job, study: Study, settings: tuple[Setting, Setting], crew: Crew) -> Pair:
+    """Everybody there has the tried plan, or none; nobody's silences are theirs."""
+    everyone = [replace(setting, plans={}, touched=frozenset()) for setting in settings]
+    found = [job.judge(study, setting, since=JUDGED, until=1) for setting in everyone]
     return compared.pair(found[0], found[1], settings=settings, crew=crew)

@@ -34,7 +34,7 @@ WHERE trial_id = (SELECT trial_id FROM trial_answer WHERE state = 'running' AND 
 RETURNING trial_id
 """
 REQUEST: LiteralString = """
-SELECT trial_id, kind, patient_id, detector, threshold, budget, plan, attempts
+SELECT trial_id, kind, patient_id, team_id, detector, threshold, budget, plan, plan_before, attempts
 FROM trial_request JOIN trial_answer USING (trial_id) WHERE trial_id = %(trial_id)s
 """
 PROGRESS: LiteralString = """
@@ -50,7 +50,11 @@ UPDATE trial_answer SET state = 'failed', problem = %(problem)s, answered_at = %
 WHERE trial_id = %(trial_id)s AND state = 'running'
 """
 PATIENTS: LiteralString = """
-SELECT patient_id FROM patient WHERE %(patient_id)s::text IS NULL OR patient_id = %(patient_id)s ORDER BY patient_id
+SELECT patient_id FROM patient
+WHERE patient_id = %(patient_id)s OR %(patient_id)s::text IS NULL AND (%(team_id)s::bigint IS NULL OR (
+    SELECT team_id FROM patient_team AS one WHERE one.patient_id = patient.patient_id
+    ORDER BY patient_team_id DESC LIMIT 1) = %(team_id)s)
+ORDER BY patient_id
 """
 WATCHED: LiteralString = """
 SELECT count(*) FROM patient WHERE NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
@@ -59,6 +63,11 @@ NURSES: LiteralString = "SELECT greatest(count(*), 1) FROM app_user WHERE role =
 PLANS: LiteralString = (
     "SELECT DISTINCT ON (patient_id) patient_id, settings FROM plan ORDER BY patient_id, plan_id DESC"
 )
+FOLLOWING: LiteralString = """
+SELECT member, plan_following_team(coalesce(
+    (SELECT settings FROM plan WHERE patient_id = member ORDER BY plan_id DESC LIMIT 1), '{}'), %(before)s, %(after)s)
+FROM unnest(%(members)s::text[]) AS member
+"""
 # What its source took back or a nurse excluded is out; what she released is in, and a doubted weight is judged again.
 READINGS: LiteralString = """
 SELECT patient_id, measured_at, weight_kg, nullif(device_id, patient_id) FROM standing_reading
@@ -78,15 +87,17 @@ WHERE cause = 'decompensation' AND opened_at >= %(since)s - INTERVAL '7 days'
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What somebody wants to try; `plan`: for one patient."""
+    """What somebody wants to try; `plan`: one patient's as it would be, or a team's, typed over `plan_before`."""
 
     trial_id: int
     kind: Literal["change", "shadow"]
     patient_id: str | None
+    team_id: int | None
     detector: str
     threshold: float | None
     budget: float | None
     plan: dict[str, Any] | None
+    plan_before: dict[str, Any] | None
     attempts: int
 
 
@@ -120,10 +131,10 @@ def fail(conn: Connection, trial_id: int, problem: Problem, *, now: datetime) ->
     conn.execute(FAIL, {"trial_id": trial_id, "problem": problem, "now": now})
 
 
-def patients(conn: Connection, patient_id: str | None) -> list[str]:
-    """Everybody, or the one."""
+def patients(conn: Connection, asked: Request) -> list[str]:
+    """Whom it is about: the one, the team's, or everybody."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(PATIENTS, {"patient_id": patient_id}).fetchall()
+        return cursor.execute(PATIENTS, vars(asked)).fetchall()
 
 
 def counts(conn: Connection) -> tuple[int, int]:
@@ -138,6 +149,13 @@ def plans(conn: Connection) -> dict[str, dict[str, Any]]:
     """The newest settings of each patient who has any."""
     with conn.cursor(row_factory=tuple_row) as cursor:
         return dict(cursor.execute(PLANS).fetchall())
+
+
+def following(conn: Connection, asked: Request) -> dict[str, dict[str, Any]]:
+    """The settings of each of the team's patients, once the team's are as asked."""
+    given = {"before": Jsonb(asked.plan_before or {}), "after": Jsonb(asked.plan), "members": patients(conn, asked)}
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        return dict(cursor.execute(FOLLOWING, given).fetchall())
 
 
 def readings(conn: Connection, patient_ids: list[str], *, now: datetime) -> Iterable[HistoricReading]:

@@ -7,7 +7,6 @@ from typing import Any, Literal, LiteralString
 from psycopg.rows import class_row, scalar_row
 
 from schemas.database import Connection
-from schemas.plan import Plan
 
 Duty = Literal["alerting", "shadow"]
 DEFAULT = "guideline"
@@ -23,13 +22,12 @@ LEFT JOIN app_user AS first ON first.user_id = choice.author
 LEFT JOIN app_user AS second ON second.user_id = choice.second
 WHERE duty = %(duty)s ORDER BY choice_id DESC LIMIT %(limit)s
 """
-PLAN: LiteralString = """
-SELECT plan_id, settings FROM plan WHERE patient_id = %(patient_id)s ORDER BY plan_id DESC LIMIT 1
-"""
 NEWEST: LiteralString = """
-SELECT CASE WHEN %(patient_id)s::text IS NULL
-            THEN (SELECT coalesce(max(choice_id), 0) FROM detector_choice WHERE duty = 'alerting')
-            ELSE (SELECT coalesce(max(plan_id), 0) FROM plan WHERE patient_id = %(patient_id)s) END
+SELECT CASE WHEN %(patient_id)s::text IS NOT NULL
+            THEN (SELECT max(plan_id) FROM plan WHERE patient_id = %(patient_id)s)
+            WHEN %(team_id)s::bigint IS NOT NULL
+            THEN (SELECT max(team_plan_id) FROM team_plan WHERE team_id = %(team_id)s)
+            ELSE (SELECT max(choice_id) FROM detector_choice WHERE duty = 'alerting') END
 """
 
 
@@ -58,29 +56,17 @@ def in_force(conn: Connection, duty: Duty) -> Choice | None:
     return next(iter(choices(conn, duty)), None)
 
 
-def newest(conn: Connection, patient_id: str | None) -> int:
-    """What a trial is based on: the number of the clinic's newest choice, or of the patient's newest plan; 0: none."""
+def newest(conn: Connection, *, patient_id: str | None = None, team_id: int | None = None) -> int:
+    """What a trial is based on: the number of the clinic's newest choice, or a patient's or team's newest plan."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return int(cursor.execute(NEWEST, {"patient_id": patient_id}).fetchone() or 0)
+        return int(cursor.execute(NEWEST, {"patient_id": patient_id, "team_id": team_id}).fetchone() or 0)
 
 
-def plan_settings(conn: Connection, patient_id: str) -> dict[str, Any]:
-    """As stored: only what was set."""
-    row = conn.execute(PLAN, {"patient_id": patient_id}).fetchone()
-    settings = row[1] if row else {}
-    assert isinstance(settings, dict)
-    return settings
+def detector(choice: Choice | None) -> str:
+    """Which detector alerts by this choice."""
+    return (choice and choice.detector) or DEFAULT
 
 
 def field(detector: str) -> str:
     """The field of a plan that holds this detector's threshold."""
     return FIELDS.get(detector, "peer_threshold")
-
-
-def threshold(choice: Choice | None, settings: dict[str, Any]) -> float | None:
-    """At which threshold the detector in force works for a patient with these settings; None: the detector's own."""
-    name = field((choice and choice.detector) or DEFAULT)
-    if name not in settings and choice and choice.threshold is not None:
-        return choice.threshold
-    value = getattr(Plan.model_validate(settings), name)
-    return None if value is None else float(value)

@@ -1,6 +1,6 @@
 """Who puts a tried change in force? One signs; two, if it would have missed a decompensation, the second naming it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, LiteralString
 from uuid import UUID
@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse, Response
 from clinician_api import audit
 from clinician_api.access import confirmation, sessions
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
-from clinician_api.detection import in_force, trial_rows, trials
+from clinician_api.detection import trial_rows, trials
 from clinician_api.detection.trial_rows import Signature, Trial
 from clinician_api.detection.trials import Refused
 from clinician_api.language import message
-from clinician_api.patient import plan_page, plan_record
+from clinician_api.patient import plan_record
 from schemas.database import Connection
 from schemas.trial import Result
 
@@ -68,8 +68,6 @@ def sign(  # noqa: PLR0913, PLR0917 a form's fields
     """Sign it; when nobody else must, it is in force."""
     trial_rows.lock(conn)
     found = trials.known(conn, trial_id)
-    if found.patient_id:
-        conn.execute(plan_page.LOCK, {"patient_id": found.patient_id})
     if conn.execute(IS_DONE, {"request_id": request_id}).fetchone() is not None:
         return _back(found)
     reason = reason.replace("\0", "").replace("\r\n", "\n").strip()
@@ -111,7 +109,7 @@ def _problem(conn: Connection, found: Trial, signed: list[Signature], asked: Sig
         return 409, NOT_ANSWERED
     too_late = {
         DECIDED: found.decided_at is not None,
-        MEANWHILE: found.based_on != in_force.newest(conn, found.patient_id),
+        MEANWHILE: trials.is_stale(conn, found),
         NOT_TWICE: any(one.author == asked.author for one in signed),
     }
     incomplete = {
@@ -134,23 +132,36 @@ def _sign(conn: Connection, found: Trial, signed: list[Signature], asked: Sign) 
     if answer.lost and not signed:
         return  # a colleague must look at what it would have missed
     author, second = (signed[0].author, asked.author) if signed else (asked.author, None)
+    reason = signed[0].reason if signed else asked.reason
     conn.execute(
         DECIDE,
         vars(asked)
         | {
-            "duty": "plan" if found.patient_id else "alerting",
+            "duty": "alerting" if found.plan is None else "plan",
             "detector": found.detector,
             "threshold": _threshold(found, answer),
             "price": Jsonb(price(found, answer)),
             "based_on": found.based_on,
             "author": author,
             "second": second,
-            "reason": signed[0].reason if signed else asked.reason,
+            "reason": reason,
         },
     )
-    if found.patient_id:
-        reason = signed[0].reason if signed else asked.reason
-        plan_record.add(conn, vars(asked) | {"patient_id": found.patient_id, "reason": reason}, found.plan or {})
+    if found.plan is not None:
+        _set_plan(conn, found, replace(asked, reason=reason), plan=found.plan)
+
+
+def _set_plan(conn: Connection, found: Trial, signed: Sign, *, plan: dict[str, object]) -> None:
+    """A version of the patient's, or of the team's and each of its patients'."""
+    of = found.patient_id or f"team {found.team_id}"
+    audit.write(conn, "plan.set", of=of, by=signed.author, at=signed.now)
+    if found.patient_id is None:
+        before = found.plan_before or {}
+        plan_record.set_team_plan(conn, vars(signed) | {"team_id": found.team_id}, before=before, after=plan)
+        return
+    plan_record.add(conn, vars(signed) | {"patient_id": found.patient_id}, plan)
+    if found.team_id != plan_record.team_of(conn, found.patient_id):
+        plan_record.join_team(conn, found.patient_id, team_id=found.team_id, author=signed.author, now=signed.now)
 
 
 def _threshold(found: Trial, answer: Result) -> float | None:

@@ -12,15 +12,17 @@ from schemas.database import Connection
 from schemas.trial import Beside, Result
 
 ASK: LiteralString = """
-INSERT INTO trial_request (request_id, kind, patient_id, detector, threshold, budget, plan, based_on, author, asked_at)
-VALUES (%(request_id)s, %(kind)s, %(patient_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, %(based_on)s,
-        %(author)s, %(now)s)
+INSERT INTO trial_request (request_id, kind, patient_id, team_id, detector, threshold, budget, plan, plan_before,
+                           based_on, author, reason, asked_at)
+VALUES (%(request_id)s, %(kind)s, %(patient_id)s, %(team_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s,
+        %(plan_before)s, %(based_on)s, %(author)s, %(reason)s, %(now)s)
 ON CONFLICT (request_id) DO NOTHING
 """
 ASKED: LiteralString = "SELECT trial_id FROM trial_request WHERE request_id = %(request_id)s"
 TRIALS: LiteralString = """
-SELECT asked.trial_id, kind, asked.patient_id, asked.detector, asked.threshold, budget, plan, asked.based_on,
-       asked.author, asked_at, display_name AS asked_by, coalesce(state, 'waiting') AS state,
+SELECT asked.trial_id, asked.request_id, kind, asked.patient_id, asked.team_id, asked.detector, asked.threshold,
+       budget, plan, plan_before, asked.based_on, asked.author, asked.reason, asked_at, display_name AS asked_by,
+       coalesce(state, 'waiting') AS state,
        coalesce(progress, 0)::float8 AS progress, result, problem,
        decision.decided_at, decision.reason AS decided_why,
        (SELECT display_name FROM app_user WHERE user_id = decision.author) AS decided_by,
@@ -30,7 +32,12 @@ LEFT JOIN trial_answer USING (trial_id) LEFT JOIN setting_decision AS decision U
 """
 ONE: LiteralString = TRIALS + " WHERE trial_id = %(trial_id)s"
 NEWEST: LiteralString = (
-    TRIALS + " WHERE kind = 'change' AND asked.patient_id IS NOT DISTINCT FROM %(patient_id)s ORDER BY 1 DESC LIMIT 10"
+    TRIALS
+    + """
+WHERE kind = 'change' AND asked.patient_id IS NOT DISTINCT FROM %(patient_id)s
+  AND (asked.patient_id IS NOT NULL OR asked.team_id IS NOT DISTINCT FROM %(team_id)s)
+ORDER BY 1 DESC LIMIT 10
+"""
 )
 NEWEST_BESIDE: LiteralString = TRIALS + " WHERE kind = 'shadow' ORDER BY 1 DESC LIMIT 1"
 SIGNATURES: LiteralString = """
@@ -43,17 +50,23 @@ LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('vigie.sign'))"
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What to try: a detector with a threshold or a budget; or one patient's settings. `request_id` is the form's."""
+    """What to try: a detector with a threshold or a budget; or the plan of a patient or a team.
+
+    `request_id` is the form's; `team_id` of a patient: the team as it would be.
+    """
 
     request_id: UUID
     kind: Literal["change", "shadow"] = "change"
-    patient_id: str | None
+    patient_id: str | None = None
+    team_id: int | None = None
     detector: str
-    threshold: float | None
-    budget: float | None
-    plan: dict[str, Any] | None
+    threshold: float | None = None
+    budget: float | None = None
+    plan: dict[str, Any] | None = None
+    plan_before: dict[str, Any] | None = None
     based_on: int
     author: int
+    reason: str = ""
     now: datetime
 
 
@@ -62,14 +75,18 @@ class Trial:
     """A request with its answer, if there is one, and the decision, if there is one."""
 
     trial_id: int
+    request_id: UUID
     kind: Literal["change", "shadow"]
     patient_id: str | None
+    team_id: int | None
     detector: str
     threshold: float | None
     budget: float | None
     plan: dict[str, Any] | None
+    plan_before: dict[str, Any] | None
     based_on: int
     author: int
+    reason: str
     asked_at: datetime
     asked_by: str
     state: Literal["waiting", "running", "done", "failed"]
@@ -100,7 +117,8 @@ class Signature:
 
 def ask(conn: Connection, asked: Asked) -> int:
     """Its number; the same form sent twice is one trial."""
-    conn.execute(ASK, vars(asked) | {"plan": Jsonb(asked.plan) if asked.plan is not None else None})
+    plans = {name: value if value is None else Jsonb(value) for name, value in vars(asked).items() if "plan" in name}
+    conn.execute(ASK, vars(asked) | plans)
     row = conn.execute(ASKED, vars(asked)).fetchone()
     assert row
     return int(str(row[0]))
@@ -113,10 +131,10 @@ def trial(conn: Connection, trial_id: int) -> Trial | None:
         return cursor.execute(ONE, {"trial_id": trial_id}).fetchone()
 
 
-def newest(conn: Connection, patient_id: str | None) -> list[Trial]:
-    """The last ten: the clinic's, or one patient's."""
+def newest(conn: Connection, *, patient_id: str | None = None, team_id: int | None = None) -> list[Trial]:
+    """The last ten: the clinic's, one patient's or one team's."""
     with conn.cursor(row_factory=class_row(Trial)) as cursor:
-        return cursor.execute(NEWEST, {"patient_id": patient_id}).fetchall()
+        return cursor.execute(NEWEST, {"patient_id": patient_id, "team_id": team_id}).fetchall()
 
 
 def newest_beside(conn: Connection) -> Trial | None:

@@ -1,11 +1,10 @@
 """What would a change have done here? It is asked for in a form, and the page shows how far the answer is."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Form, HTTPException, Request
-from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit, vocabulary
@@ -14,9 +13,8 @@ from clinician_api.dependencies import LIVE_HEADER, Now, OwnForm, Page, SignedIn
 from clinician_api.detection import in_force, trial_rows
 from clinician_api.detection.trial_rows import Asked, Trial
 from clinician_api.language import message
-from clinician_api.patient import plan_record
+from clinician_api.patient import plan_form, plan_record
 from schemas.database import Connection
-from schemas.plan import Plan
 
 router = APIRouter()
 MOST_BUDGET = 50.0
@@ -26,11 +24,6 @@ NO_DETECTOR = message("Choose a detector.")
 ONE_OF_TWO = message("Give either a threshold or a budget, not both.")
 BAD_THRESHOLD = message("The threshold must be a number above 0 and at most 1,000.")
 BAD_BUDGET = message("The budget must be a number above 0 and at most 50 false alerts per patient-year.")
-BAD_PLAN = message("This threshold is outside what a patient's plan allows: from %(low)s to %(high)s.")
-
-
-class RefusedError(Exception):
-    """What was asked for cannot be tried; the message says why."""
 
 
 def number(typed: str) -> float | None:
@@ -58,7 +51,7 @@ def _detection(conn: Connection, page: Page, *, problem: str | None = None, type
         shadow=in_force.in_force(conn, "shadow"),
         default=in_force.DEFAULT,
         earlier=in_force.choices(conn, "alerting", limit=HISTORY),
-        trials=trial_rows.newest(conn, None),
+        trials=trial_rows.newest(conn),
         based_on=alerting.choice_id if alerting else 0,
         problem=problem,
         typed=typed,
@@ -74,12 +67,12 @@ def ask(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:  # fmt: skip
     """Try another detector, threshold or budget on the whole clinic."""
     asked = Asked(
-        request_id=request_id, patient_id=None, detector=detector, threshold=number(threshold), budget=number(budget),
-        plan=None, based_on=in_force.newest(conn, None), author=user.user_id, now=now,
+        request_id=request_id, detector=detector, threshold=number(threshold), budget=number(budget),
+        based_on=in_force.newest(conn), author=user.user_id, now=now,
     )  # fmt: skip
     if problem := _problem(asked, threshold=threshold, budget=budget):
         return _detection(conn, page, problem=page.words.text(problem), typed=asked)
-    return _asked(conn, asked)
+    return try_it(conn, asked)
 
 
 def _problem(asked: Asked, *, threshold: str, budget: str) -> str | None:
@@ -94,7 +87,8 @@ def _problem(asked: Asked, *, threshold: str, budget: str) -> str | None:
     return None
 
 
-def _asked(conn: Connection, asked: Asked) -> Response:
+def try_it(conn: Connection, asked: Asked) -> Response:
+    """To the page that shows how far the answer is."""
     trial_id = trial_rows.ask(conn, asked)
     audit.write(conn, "trial.ask", of=str(trial_id), by=asked.author, at=asked.now)
     return RedirectResponse(f"/detection/trials/{trial_id}", status_code=303)
@@ -104,99 +98,42 @@ def _asked(conn: Connection, asked: Asked) -> Response:
 def again(
     trial_id: int, conn: Transaction, user: SignedIn, now: Now, page: ThePage, request_id: Annotated[UUID, Form()]
 ) -> Response:
-    """The same against what is in force by now."""
+    """The same against what is in force by now; of a plan, what others changed meanwhile stays."""
     before = known(conn, trial_id)
-    plan = before.plan
-    if before.patient_id:  # what was changed meanwhile stays: only the threshold is tried
-        typed = "" if before.threshold is None else str(before.threshold)
-        plan = _with_threshold(conn, before.patient_id, before.detector, typed, page)
-    asked = {name: getattr(before, name) for name in ("patient_id", "detector", "threshold", "budget")}
-    based_on = in_force.newest(conn, before.patient_id)
-    return _asked(
-        conn, Asked(**asked, plan=plan, request_id=request_id, based_on=based_on, author=user.user_id, now=now)
-    )
-
-
-@router.get("/patients/{patient_id}/try")
-def show_patient(patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response:
-    """One patient's threshold, and the form to try another."""
-    audit.write(conn, "detection.read", of=patient_id, by=user.user_id, at=now)
-    return _patient(conn, page, patient_id)
-
-
-IS_THERE = "SELECT FROM patient WHERE patient_id = %(patient_id)s"
-
-
-def _patient(conn: Connection, page: Page, patient_id: str, *, problem: str | None = None, typed: str = "") -> Response:
-    if conn.execute(IS_THERE, {"patient_id": patient_id}).fetchone() is None:
-        raise HTTPException(404)
-    choice, settings = in_force.in_force(conn, "alerting"), in_force.plan_settings(conn, patient_id)
-    detector = (choice and choice.detector) or in_force.DEFAULT
-    return page.answer(
-        "patient_try.html",
-        status=422 if problem else 200,
-        patient_id=patient_id,
-        detector=detector,
-        threshold=in_force.threshold(choice, settings),
-        is_own=in_force.field(detector) in settings,
-        trials=trial_rows.newest(conn, patient_id),
-        problem=problem,
-        typed=typed,
-        request_id=uuid4,
-    )
-
-
-@router.post("/patients/{patient_id}/try", dependencies=[OwnForm])
-def ask_patient(
-    patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage,
-    request_id: Annotated[UUID, Form()], threshold: Annotated[str, Form()] = "",
-) -> Response:  # fmt: skip
-    """Try another threshold on one patient."""
-    choice = in_force.in_force(conn, "alerting")
-    detector = (choice and choice.detector) or in_force.DEFAULT
-    try:
-        plan = _with_threshold(conn, patient_id, detector, threshold, page)
-    except RefusedError as error:
-        return _patient(conn, page, patient_id, problem=str(error), typed=threshold[:100])
+    now_in_force = _plan_in_force(conn, before)
     asked = Asked(
-        request_id=request_id, patient_id=patient_id, detector=detector, threshold=number(threshold), budget=None,
-        plan=plan, based_on=in_force.newest(conn, patient_id), author=user.user_id, now=now,
+        request_id=request_id, patient_id=before.patient_id, team_id=before.team_id, detector=before.detector,
+        threshold=before.threshold, budget=before.budget,
+        plan=None if before.plan is None else _changed(before, now_in_force), plan_before=now_in_force,
+        based_on=in_force.newest(conn, patient_id=before.patient_id, team_id=before.team_id),
+        author=user.user_id, reason=before.reason, now=now,
     )  # fmt: skip
-    if conn.execute(IS_THERE, {"patient_id": patient_id}).fetchone() is None:
-        raise HTTPException(404)
-    return _asked(conn, asked)
+    if before.plan is not None:
+        asked = replace(asked, detector=in_force.detector(in_force.in_force(conn, "alerting")))
+    return try_it(conn, asked)
 
 
-def _with_threshold(conn: Connection, patient_id: str, detector: str, typed: str, page: Page) -> dict[str, object]:
-    """The patient's settings with this threshold; an empty one gives the team's or the clinic's back.
-
-    Raises:
-        RefusedError: it is no number, or outside the plan's bounds.
-    """
-    settings, name = in_force.plan_settings(conn, patient_id), in_force.field(detector)
-    others = {field: value for field, value in settings.items() if field != name}
-    if not typed.strip():
-        return others | {name: group[name]} if name in (group := _group(conn, patient_id)) else others
-    value = number(typed)
-    if value is None or not 0 < value <= MOST_THRESHOLD:
-        raise RefusedError(page.words.text(BAD_THRESHOLD))
-    try:
-        Plan.model_validate(others | {name: value})
-    except ValidationError:
-        low, high = _bounds(name)
-        raise RefusedError(page.words.text(BAD_PLAN) % {"low": low, "high": high}) from None
-    return others | {name: value}
+def _plan_in_force(conn: Connection, trial: Trial) -> dict[str, Any] | None:
+    """The settings that the trial's plan would replace, as they are now; None if it is none of a plan."""
+    if trial.plan is None:
+        return None
+    if trial.patient_id is not None:
+        return next(iter(plan_record.versions(conn, trial.patient_id)), plan_record.NO_VERSION).settings
+    return plan_record.group_settings(conn, trial.team_id)
 
 
-def _group(conn: Connection, patient_id: str) -> dict[str, object]:
-    """What the patient's team has set."""
-    team_id = plan_record.team_of(conn, patient_id)
-    return next((group.settings for group in plan_record.groups(conn) if group.team_id == team_id), {})
+def _changed(trial: Trial, now_in_force: dict[str, Any] | None) -> dict[str, Any]:
+    """The settings in force with what the trial would change in those it was typed over."""
+    old, new = trial.plan_before or {}, trial.plan or {}
+    left = {name: value for name, value in (now_in_force or {}).items() if name in new or name not in old}
+    return left | {name: value for name, value in new.items() if name not in old or old[name] != value}
 
 
-def _bounds(name: str) -> tuple[float, float]:
-    limits = {type(one).__name__: one for one in Plan.model_fields[name].metadata}
-    return limits["Ge"].ge, limits["Le"].le
+def is_stale(conn: Connection, trial: Trial) -> bool:
+    """Whether what it compared with is no longer in force."""
+    if trial.plan is not None and trial.detector != in_force.detector(in_force.in_force(conn, "alerting")):
+        return True
+    return trial.based_on != in_force.newest(conn, patient_id=trial.patient_id, team_id=trial.team_id)
 
 
 def known(conn: Connection, trial_id: int) -> Trial:
@@ -247,7 +184,8 @@ def answer(
         found=found.answer,
         signed=signed,
         mine=any(one.author == user.user_id for one in signed),
-        is_stale=found.decided_at is None and found.based_on != in_force.newest(conn, found.patient_id),
+        is_stale=found.decided_at is None and is_stale(conn, found),
+        fields=plan_form.changes(found.plan_before or {}, found.plan or {}, words=page.words),
         request_id=uuid4,
         refused=refused,
     )

@@ -38,9 +38,11 @@ class Field:
     high: float
 
 
-def fields(settings: Mapping[str, Any], *, group: Mapping[str, Any], words: Words) -> list[Field]:
-    """The fields as they are in force, beside the group's."""
-    in_force, usual = Plan.model_validate(settings), Plan.model_validate(group)
+def fields(
+    settings: Mapping[str, Any], *, group: Mapping[str, Any], chosen: Mapping[str, float], words: Words
+) -> list[Field]:
+    """The fields as they are in force, beside the group's; `chosen`: the clinic's threshold where no plan names one."""
+    in_force, usual = _filled(settings, chosen), _filled(group, chosen)
     return [
         Field(
             name=name,
@@ -52,6 +54,20 @@ def fields(settings: Mapping[str, Any], *, group: Mapping[str, Any], words: Word
             high=bounds(name)[1],
         )
         for name, label in FIELDS.items()
+    ]
+
+
+def _filled(settings: Mapping[str, Any], chosen: Mapping[str, float]) -> Plan:
+    missing = {name: value for name, value in chosen.items() if name not in settings}
+    return Plan.model_validate(settings).model_copy(update=missing)  # a budget's threshold may be beyond the bounds
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], *, words: Words) -> list[tuple[str, Any, Any]]:
+    """What each field that differs is called, and its values; None: as for everybody."""
+    return [
+        (words.text(label), before.get(name), after.get(name))
+        for name, label in FIELDS.items()
+        if before.get(name) != after.get(name)
     ]
 
 

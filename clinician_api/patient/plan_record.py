@@ -74,6 +74,11 @@ def groups(conn: Connection) -> list[Group]:
         return cursor.execute(GROUPS).fetchall()
 
 
+def group_settings(conn: Connection, team_id: int | None) -> dict[str, Any]:
+    """A team's values; without a team there are none."""
+    return next((group.settings for group in groups(conn) if group.team_id == team_id), {})
+
+
 def team_of(conn: Connection, patient_id: str) -> int | None:
     """The patient's team."""
     row = conn.execute(TEAM_OF, {"patient_id": patient_id}).fetchone()
@@ -106,13 +111,9 @@ INSERT INTO team_plan (request_id, team_id, settings, reason, author, recorded_a
 VALUES (%(request_id)s, %(team_id)s, %(settings)s, %(reason)s, %(author)s, %(now)s)
 ON CONFLICT (request_id) DO NOTHING
 """
-# What differs from the team's old values is the patient's own, and stays.
 FOLLOW_TEAM: LiteralString = """
 INSERT INTO plan (patient_id, settings, reason, recorded_at, author)
-SELECT patient_id, %(settings)s::jsonb || coalesce((
-           SELECT jsonb_object_agg(key, value) FROM jsonb_each(now_in_force.settings)
-           WHERE value IS DISTINCT FROM %(before)s::jsonb -> key
-       ), '{}'), %(reason)s, %(now)s, %(author)s
+SELECT patient_id, plan_following_team(now_in_force.settings, %(before)s, %(settings)s), %(reason)s, %(now)s, %(author)s
 FROM (
     SELECT DISTINCT ON (patient_id) patient_id, team_id FROM patient_team ORDER BY patient_id, patient_team_id DESC
 ) AS member CROSS JOIN LATERAL (

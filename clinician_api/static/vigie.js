@@ -22,7 +22,8 @@
       const kept = sessionStorage.getItem(keyOf(area));
       if (!area.value && kept) {
         area.value = kept;
-        area.closest("details").open = true;
+        const folded = area.closest("details");
+        if (folded) folded.open = true;
       }
     }
   }

@@ -1,11 +1,11 @@
-"""`vigie explain`, `budget`, `shadow`: why an alert was raised, and which detector shall raise the next."""
+"""`vigie explain`, `budget`, `shadow`: why an alert was raised, and what another detector would raise."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:  # a fast `vigie --help`
-    from alerts.judgement.choice import Duty
+    from schemas.settings import Settings
 
 app = typer.Typer()
 shadow = typer.Typer(help="A second detector on the same weights, for whom nobody is paged.", no_args_is_help=True)
@@ -48,10 +48,10 @@ def budget(
     ] = 1.0,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than Vigie's own")] = None,
     nurses: Annotated[int, typer.Option(min=1, help="who share the calls")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="alert by this threshold from now on")] = False,  # noqa: FBT002 a switch
+    keep: Annotated[bool, typer.Option("--keep", hidden=True)] = False,  # noqa: FBT002 a switch
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch
 ) -> None:
-    """Solve the threshold for a budget of false alerts, and show its price; with --keep the worker uses it.
+    """Solve the threshold for a budget of false alerts, and show its price; it is put in force by a signature.
 
     Solved on the clinic's own history; on simulated patients until there is enough of it. Patients whose plan names a
     threshold keep theirs.
@@ -71,42 +71,31 @@ def budget(
         except registry.UnknownDetectorError as error:
             raise typer.BadParameter(str(error), param_hint="--detector") from None
         given = read_settings()
+        if keep:
+            raise outcome.CommandError(_signed(given, "A budget", "/detection"))
         now = open_clock(ClockSetting.parse(given.clock), home=given.home).now()
         with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
             try:
                 priced = alarm_budget.price(conn, detector=name, target=target, nurses=nurses, now=now)
             except BudgetError as error:
                 raise outcome.CommandError(str(error)) from None
-            if keep:
-                alarm_budget.keep(conn, priced, now=now)
         if as_json:
             print(json.dumps(priced.as_json()))
         else:
             alarm_budget.show(priced)
-            print("The worker alerts by it from now on." if keep else "Nothing was changed; --keep puts it to work.")
+            print(f"Nothing was changed. {_signed(given, 'A budget', '/detection')}")
 
 
-@shadow.command("start")
-def start_shadow(
-    detector: Annotated[str, typer.Argument(metavar="DETECTOR[:THRESHOLD]", help="like macd, or macd:1.2")],
-) -> None:
-    """Run a detector in the shadow from now on, in place of any other one."""
-    from alerts.judgement.choice import BadSettingError, setting
-    from alerts.judgement.registry import UnknownDetectorError
-
-    try:
-        duty = setting(detector)
-    except (UnknownDetectorError, BadSettingError) as error:
-        raise typer.BadParameter(str(error)) from None
-    _shadow(duty)
-    print(f"{detector} runs in the shadow from now on; compare with: vigie shadow compare")
+@shadow.command("start", hidden=True)
+def start_shadow(detector: Annotated[str, typer.Argument()] = "") -> None:
+    """Say where a shadow is started."""
+    _refuse_shadow()
 
 
-@shadow.command("stop")
+@shadow.command("stop", hidden=True)
 def stop_shadow() -> None:
-    """Run no detector in the shadow; what it has said stays."""
-    _shadow(None)
-    print("no detector runs in the shadow")
+    """Say where a shadow is stopped."""
+    _refuse_shadow()
 
 
 @shadow.command("compare")
@@ -132,15 +121,13 @@ def compare_shadow(
         shadow_report.show(names, comparison)
 
 
-def _shadow(duty: "Duty | None") -> None:
-    from alerts import choice_store
-    from deploy import outcome, stack
-    from schemas import database
-    from schemas.clock import ClockSetting, open_clock
+def _refuse_shadow() -> None:
+    from deploy import outcome
     from schemas.settings import read_settings
 
     with outcome.explained():
-        given = read_settings()
-        now = open_clock(ClockSetting.parse(given.clock), home=given.home).now()
-        with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
-            choice_store.shadow(conn, duty, now=now)
+        raise outcome.CommandError(_signed(read_settings(), "A shadow", "/detection/shadow"))
+
+
+def _signed(settings: "Settings", what: str, page: str) -> str:
+    return f"{what} is put in force by a clinician's signature, kept with its reason: {settings.screens_url}{page}"

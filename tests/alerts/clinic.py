@@ -140,6 +140,14 @@ def set_plan(conn: Connection, patient_id: str, settings: dict[str, Any]) -> Non
     conn.commit()
 
 
+def choose(conn: Connection, detector: str | None, *, duty: str = "alerting", threshold: float | None = None) -> None:
+    """What a signed decision leaves."""
+    conn.execute(
+        "INSERT INTO detector_choice (duty, detector, threshold, recorded_at) VALUES (%s, %s, %s, %s)",
+        (duty, detector, threshold, NOW),
+    )
+
+
 def close_all(conn: Connection, *, at: datetime) -> None:
     conn.execute(CLOSE, (at,))
     conn.commit()

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from psycopg.types.json import Jsonb
 
-from alerts import choice_store
 from alerts.judgement.choice import Choice, Duty
 from alerts.judgement.history import Event
 from alerts.judgement.registry import DETECTORS
@@ -27,8 +26,9 @@ from tests.alerts.program import eventually
 
 DAY = timedelta(days=1)
 ASK: LiteralString = """
-INSERT INTO trial_request (request_id, patient_id, detector, threshold, budget, plan, based_on, author, asked_at)
-VALUES (%(request_id)s, %(patient_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, 0,
+INSERT INTO trial_request (request_id, patient_id, team_id, detector, threshold, budget, plan, plan_before, based_on,
+                           author, asked_at)
+VALUES (%(request_id)s, %(patient_id)s, %(team_id)s, %(detector)s, %(threshold)s, %(budget)s, %(plan)s, '{}', 0,
         (SELECT min(user_id) FROM app_user), now())
 RETURNING trial_id
 """
@@ -46,7 +46,14 @@ GAIN = [*CALM, 81.0, 81.9, 82.6, 82.7]
 
 
 def ask(conn: Connection, **asked: Any) -> int:
-    values = {"patient_id": None, "detector": "guideline", "threshold": None, "budget": None, "plan": None}
+    values = {
+        "patient_id": None,
+        "team_id": None,
+        "detector": "guideline",
+        "threshold": None,
+        "budget": None,
+        "plan": None,
+    }
     row = conn.execute(ASK, values | {"request_id": uuid4()} | asked).fetchone()
     conn.commit()
     assert row
@@ -90,7 +97,7 @@ def ill(connection: Connection) -> Connection:
 
 
 def test_a_stricter_threshold_names_the_decompensation_it_would_have_missed(ill: Connection, database_url: str) -> None:
-    choice_store.choose(ill, Duty(detector="guideline"), price={}, now=NOW)
+    clinic.choose(ill, "guideline")
     found = answered(database_url, ask(ill, threshold=3.0))
     [case] = found.cases
     assert (case.patient_id, case.is_lost, case.lead_after) == ("ill", True, None)
@@ -101,7 +108,7 @@ def test_a_stricter_threshold_names_the_decompensation_it_would_have_missed(ill:
 
 
 def test_one_who_keeps_the_own_threshold_loses_nothing_and_is_counted(ill: Connection, database_url: str) -> None:
-    choice_store.choose(ill, Duty(detector="guideline"), price={}, now=NOW)
+    clinic.choose(ill, "guideline")
     clinic.set_plan(ill, "ill", {"gain_kg": 2.0})
     found = answered(database_url, ask(ill, threshold=3.0))
     assert (found.keep_their_own, found.changed, found.lost) == (1, [], [])
@@ -114,6 +121,54 @@ def test_a_patients_plan_is_tried_on_that_patient_alone_and_the_rate_on_simulate
     assert (found.own.patients, [case.is_lost for case in found.cases]) == (1, [True])
     assert found.simulated
     assert found.simulated.before.alerts > found.simulated.after.alerts > 0
+
+
+def test_a_teams_plan_is_tried_on_its_patients_except_where_their_plan_is_their_own(
+    ill: Connection, database_url: str
+) -> None:
+    ill.execute("INSERT INTO team DEFAULT VALUES")
+    ill.execute(
+        "INSERT INTO patient_team (patient_id, team_id, recorded_at)"
+        " SELECT patient_id, team_id, now() FROM patient, team"
+    )
+    clinic.choose(ill, "guideline")
+    found = answered(database_url, ask(ill, team_id=1, plan=Jsonb({"gain_kg": 3.0})))
+    assert (found.own.patients, [one.patient_id for one in found.lost]) == (2, ["ill"])
+    clinic.set_plan(ill, "ill", {"gain_kg": 2.0})
+    kept = answered(database_url, ask(ill, team_id=1, plan=Jsonb({"gain_kg": 3.0})))
+    assert (kept.changed, kept.lost) == ([], [])
+
+
+def test_an_alarm_set_higher_names_the_decompensation_that_it_alone_had_found(
+    ill: Connection, database_url: str
+) -> None:
+    clinic.choose(ill, "guideline", threshold=5.0)
+    ill.execute(
+        "INSERT INTO dry_weight (patient_id, weight_kg, valid_from, recorded_at) VALUES ('ill', 80, %s, %s)",
+        (NOW - 50 * DAY, NOW - 50 * DAY),
+    )
+    clinic.set_plan(ill, "ill", {"alarm_kg": 2.0})
+    found = answered(database_url, ask(ill, patient_id="ill", plan=Jsonb({"alarm_kg": 4.0})))
+    assert (found.own.before.alerts, found.own.after.alerts, found.simulated) == (1, 0, None)
+    assert [case.is_lost for case in found.cases] == [True]
+
+
+def test_alerts_of_silence_and_of_weight_loss_are_counted_where_the_plan_touches_them(
+    connection: Connection, database_url: str
+) -> None:
+    clinic.add_user(connection)
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - 90 * DAY)
+    weights = [*CALM, 77.9, 77.8]
+    clinic.weigh(connection, "P1", clinic.mornings(NOW - 3 * DAY, weights), recorded_at=NOW)
+    connection.commit()
+    found = answered(database_url, ask(connection, patient_id="P1", plan=Jsonb({"silence_days": 7, "loss_kg": 4.0})))
+    assert [(one.cause, bool(one.before), bool(one.after)) for one in found.rest] == [
+        ("weight_loss", True, False),
+        ("no_transmission", True, False),
+    ]
+    [changed] = found.changed
+    assert (len(changed.vanish), changed.appear) == (2, [])
+    assert found.own.before.alerts == found.own.after.alerts
 
 
 def test_an_empty_history_is_priced_on_simulated_patients_and_says_so(
@@ -198,7 +253,7 @@ def test_two_settings_that_are_the_same_change_nothing_whatever_the_detector() -
     plans = {"P2": Plan(gain_days=7, gain_kg=1.5)}
     for name in DETECTORS:
         setting = Setting(choice=Choice(alerting=Duty(detector=name), watching=None), plans=plans)
-        found = compared.outcomes(study, setting)
+        found = compared.outcomes(study, setting, now=NOW)
         assert compared.changed(found, found) == []
         shown = compared.pair(found, found, settings=(setting, setting), crew=Crew(watched=4, nurses=1))
         assert shown.before == shown.after

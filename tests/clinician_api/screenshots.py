@@ -85,7 +85,7 @@ class Album:
             page.locator(".row-card a.who").first.click()
             page.wait_for_selector("#drawer")
             self.keep("worklist-drawer", whole=False)
-        for name, path in {"patient": "", "patient-all": "?range=all", "patient-try": "/try"}.items():
+        for name, path in {"patient": "", "patient-all": "?range=all", "patient-plan": "/plan"}.items():
             page.goto(f"/patients/{patient_id}{path}")
             self.keep(name)
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
+from psycopg.types.json import Jsonb
 
 from alerts.judgement.choice import DEFAULT
 from alerts.judgement.registry import DETECTORS
@@ -25,6 +26,9 @@ SELECT detector, threshold, first.display_name, second.display_name, choice.reas
 LEFT JOIN app_user AS first ON first.user_id = author LEFT JOIN app_user AS second ON second.user_id = second
 ORDER BY choice_id DESC LIMIT 1
 """
+
+
+SET_PLAN = "INSERT INTO plan (patient_id, settings, recorded_at) VALUES (%(patient_id)s, %(settings)s, now())"
 
 
 @pytest.fixture
@@ -61,6 +65,13 @@ def chosen(connection: Connection) -> tuple[object, ...]:
     row = connection.execute(CHOSEN).fetchone()
     assert row
     return row
+
+
+def settings(connection: Connection, patient_id: str = "p-0001") -> object:
+    connection.commit()
+    asked = "SELECT settings FROM plan WHERE patient_id = %s ORDER BY plan_id DESC LIMIT 1"
+    row = connection.execute(asked, (patient_id,)).fetchone()
+    return row[0] if row else {}
 
 
 def test_the_screens_know_the_detectors_that_alerts_knows() -> None:
@@ -229,55 +240,93 @@ def test_an_expired_sign_in_leads_through_the_sign_in_page_and_back(
     assert chosen(connection)[1] is None
 
 
-def test_a_patients_threshold_is_tried_signed_and_becomes_the_plan(
+def ask_plan(client: httpx2.Client, path: str, **fields: str) -> str:
+    """The address of the trial that a changed plan leads to."""
+    after = re.search(r'name="after" value="(\d+)"', client.get(path).text)
+    assert after
+    answer = client.post(path, data=form(client, after=after[1], reason="trop d'appels") | fields)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def test_a_patients_plan_is_tried_signed_by_two_and_only_then_in_force(
     connection: Connection, tried: Site, database_url: str
 ) -> None:
     nurse, doctor = tried.signed_in(), tried.signed_in(seed.CARDIOLOGIST)
-    assert "2,00" in nurse.get("/patients/p-0001/try").text
-    connection.execute(
-        "INSERT INTO plan (patient_id, settings, recorded_at) VALUES ('p-0001', '{\"loss_kg\": 3}', now())"
-    )
+    connection.execute(SET_PLAN, {"patient_id": "p-0001", "settings": Jsonb({"loss_kg": 3})})
     connection.commit()
-    answer = nurse.post("/patients/p-0001/try", data=form(nurse, threshold="3"))
-    trial = answer.headers["location"]
+    trial = ask_plan(nurse, "/patients/p-0001/plan", gain_kg="3", loss_kg="3")
     trying.answer(database_url)
     page = nurse.get(trial).text
-    assert "Le passé d’un seul patient ne donne pas de taux" in page
+    assert "Le passé d’un seul patient ou d’une seule équipe" in page
+    assert "Prise de poids (kg)" in page, "what would change is named"
     sign(nurse, trial)
+    assert settings(connection) == {"loss_kg": 3}, "one signature is not enough"
     assert sign(doctor, trial, case=[CASE]).status_code == 303
     row = connection.execute("SELECT settings, author FROM plan ORDER BY plan_id DESC LIMIT 1").fetchone()
     assert row == ({"loss_kg": 3, "gain_kg": 3.0}, 2)
     assert chosen(connection)[1] is None, "the clinic's setting is as it was"
-    assert "propre à ce patient" in nurse.get("/patients/p-0001/try").text
+
+
+def test_a_teams_plan_is_tried_and_signed_before_its_patients_follow(
+    connection: Connection, tried: Site, database_url: str
+) -> None:
+    nurse, doctor = tried.signed_in(), tried.signed_in(seed.CARDIOLOGIST)
+    seed.team_on_duty(connection, now=NOW)
+    connection.execute(
+        "INSERT INTO patient_team (patient_id, team_id, recorded_at) SELECT patient_id, 1, now() FROM patient"
+    )
+    connection.execute(SET_PLAN, {"patient_id": "p-0002", "settings": Jsonb({"silence_days": 2})})
+    connection.commit()
+    trial = ask_plan(nurse, "/teams/1/plan", gain_kg="3", silence_days="4")
+    trying.answer(database_url)
+    assert "manquée" in nurse.get(trial).text
+    sign(nurse, trial)
+    assert settings(connection) == {}
+    assert sign(doctor, trial).status_code == 422, "the second names the case"
+    assert sign(doctor, trial, case=[CASE]).status_code == 303
+    assert settings(connection) == {"gain_kg": 3.0, "silence_days": 4}
+    assert settings(connection, "p-0002") == {"gain_kg": 3.0, "silence_days": 2}
+    assert "trop d&#39;appels" in nurse.get("/teams/1/plan").text
 
 
 def test_trying_again_after_another_change_of_the_plan_keeps_that_change(
     connection: Connection, tried: Site, database_url: str
 ) -> None:
     nurse = tried.signed_in()
-    trial = nurse.post("/patients/p-0002/try", data=form(nurse, threshold="1,8")).headers["location"]
+    trial = ask_plan(nurse, "/patients/p-0002/plan", gain_kg="1,8")
     trying.answer(database_url)
-    connection.execute(
-        "INSERT INTO plan (patient_id, settings, recorded_at) VALUES ('p-0002', '{\"loss_kg\": 3}', now())"
-    )
+    connection.execute(SET_PLAN, {"patient_id": "p-0002", "settings": Jsonb({"loss_kg": 3})})
     connection.commit()
     assert sign(nurse, trial).status_code == 409
     again = nurse.post(f"{trial}/again", data=form(nurse)).headers["location"]
     trying.answer(database_url)
     assert sign(nurse, again).status_code == 303
-    row = connection.execute("SELECT settings FROM plan ORDER BY plan_id DESC LIMIT 1").fetchone()
-    assert row == ({"loss_kg": 3, "gain_kg": 1.8},)
+    assert settings(connection, "p-0002") == {"loss_kg": 3, "gain_kg": 1.8}
 
 
-@pytest.mark.parametrize("typed", ["0.1", "9", "x", "nan"])
-def test_a_patients_threshold_outside_the_plans_bounds_is_refused(tried: Site, typed: str) -> None:
-    client = tried.signed_in()
-    answer = client.post("/patients/p-0001/try", data=form(client, threshold=typed))
-    assert answer.status_code == 422
-    assert 'class="problem" role="alert"' in answer.text
+def test_a_plan_tried_beside_a_detector_that_alerts_no_more_is_tried_again(
+    connection: Connection, tried: Site, database_url: str
+) -> None:
+    nurse = tried.signed_in()
+    trial = ask_plan(nurse, "/patients/p-0002/plan", gain_kg="1,8")
+    trying.answer(database_url)
+    connection.execute(
+        "INSERT INTO detector_choice (duty, detector, recorded_at) VALUES ('alerting', 'macd', %s)", (NOW,)
+    )
+    connection.commit()
+    assert sign(nurse, trial).status_code == 409
+    assert settings(connection, "p-0002") == {}
 
 
-@pytest.mark.parametrize("path", ["/detection/trials/99", f"/detection/trials/{2**70}", "/patients/nobody/try"])
+def test_no_program_but_a_signed_decision_chooses_a_detector(connection: Connection, tried: Site) -> None:
+    for role in ("vigie_alerts", "vigie_api", "vigie_ingest"):
+        for right in ("INSERT", "UPDATE", "DELETE"):
+            asked = "SELECT has_table_privilege(%s, 'detector_choice', %s)"
+            assert connection.execute(asked, (role, right)).fetchone() == (False,)
+
+
+@pytest.mark.parametrize("path", ["/detection/trials/99", f"/detection/trials/{2**70}", "/patients/nobody/plan"])
 def test_what_is_not_there_is_a_page_that_says_so(people: Site, path: str) -> None:
     assert people.signed_in().get(path).status_code == 404
 

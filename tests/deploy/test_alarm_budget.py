@@ -7,8 +7,6 @@ from typing import LiteralString
 import numpy as np
 import pytest
 
-from alerts import choice_store
-from alerts.judgement.choice import Duty
 from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.trial import BudgetError
@@ -94,12 +92,12 @@ def test_the_own_history_is_used_once_it_is_enough_and_outcomes_split_its_alerts
     alarm_budget.show(priced)
 
 
-def test_the_worker_alerts_by_the_threshold_that_was_kept_and_by_a_plans_own_before_it(
+def test_the_worker_alerts_by_the_threshold_that_was_chosen_and_by_a_plans_own_before_it(
     connection: Connection, assess: Assess, simulated: Study
 ) -> None:
     priced = budget.price(Study([]), simulated, detector="guideline", budget=0.5, patients=1, nurses=1)
     assert priced.threshold > 2.6
-    alarm_budget.keep(connection, priced, now=NOW)
+    clinic.choose(connection, priced.detector, threshold=priced.threshold)
     clinic.add_patients(connection, ["P1", "P2"], enrolled_at=NOW - 60 * DAY)
     clinic.set_plan(connection, "P2", {"gain_kg": 2.5})
     for name in ("P1", "P2"):
@@ -115,13 +113,13 @@ def test_the_worker_alerts_by_the_threshold_that_was_kept_and_by_a_plans_own_bef
 def test_a_shadow_writes_assessments_and_pages_nobody(connection: Connection, assess: Assess) -> None:
     clinic.add_user(connection)
     clinic.add_patients(connection, ["P1"], enrolled_at=NOW - 60 * DAY)
-    choice_store.shadow(connection, Duty(detector="guideline", threshold=0.1), now=NOW)
+    clinic.choose(connection, "guideline", duty="shadow", threshold=0.1)
     clinic.weigh(connection, "P1", clinic.mornings(NOW, [80.0, 80.1, 79.9, 80.0, 80.9]), recorded_at=NOW)
     assess(NOW)
     shadows = connection.execute("SELECT detector, score, threshold FROM assessment WHERE shadow").fetchall()
     assert shadows == [("guideline", 1.0, 0.1)]
     assert clinic.episodes(connection) == []
-    choice_store.shadow(connection, None, now=NOW)
+    clinic.choose(connection, None, duty="shadow")
     clinic.weigh(connection, "P1", [(NOW + DAY, 80.8)], recorded_at=NOW + DAY)
     assess(NOW + DAY)
     assert clinic.count(connection, "SELECT count(*) FROM assessment WHERE shadow") == 1

@@ -85,6 +85,21 @@ def test_wrong_usage_is_status_2(start: Start, command: list[str]) -> None:
     says(start, *command, status=2)
 
 
+@pytest.mark.parametrize(
+    ("command", "page"),
+    [
+        (["budget", "1.0", "--keep"], "/detection"),
+        (["shadow", "start", "macd:1.2"], "/detection/shadow"),
+        (["shadow", "stop"], "/detection/shadow"),
+    ],
+)
+def test_no_command_changes_the_detector_and_each_names_the_page_where_it_is_signed(
+    start: Start, command: list[str], page: str
+) -> None:
+    (line,) = says(start, *command, status=1, VIGIE_PUBLIC_URL="https://vigie.example")
+    assert line.endswith(f"signature, kept with its reason: https://vigie.example{page}")
+
+
 def test_a_port_that_was_asked_for_and_is_taken_names_its_holder(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

@@ -5,8 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from alerts import choice_store
-from alerts.judgement.choice import Duty
 from deploy import shadow_report
 from deploy.outcome import CommandError
 from schemas import database
@@ -35,7 +33,7 @@ def test_alerts_of_both_and_of_each_alone_are_counted(
     connection: Connection, assess: Assess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clinic.add_patients(connection, ["P1", "P2"], enrolled_at=NOW)
-    choice_store.shadow(connection, Duty(detector="guideline", threshold=1.0), now=NOW)
+    clinic.choose(connection, "guideline", duty="shadow", threshold=1.0)
     connection.commit()
     live(connection, assess, "P1", [80.0, 80.1, 80.0, 82.6, 82.5, 82.4, 82.5, 82.4])
     live(connection, assess, "P2", [80.0, 80.1, 80.0, 81.6, 81.5, 80.4])
@@ -50,6 +48,6 @@ def test_alerts_of_both_and_of_each_alone_are_counted(
     assert "2026-03-05" in capsys.readouterr().out
 
 
-def test_without_a_shadow_one_line_says_how_to_start_one(connection: Connection) -> None:
-    with pytest.raises(CommandError, match="vigie shadow start"):
+def test_without_a_shadow_one_line_says_who_starts_one_and_where(connection: Connection) -> None:
+    with pytest.raises(CommandError, match="/detection/shadow"):
         shadow_report.compare(connection)
