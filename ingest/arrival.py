@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ingest import dialects
 from ingest.adapters import native
+from ingest.adapters.hearing import Read
 from ingest.claim import Condition, Refusal, Said
 from ingest.message import Message, Scale
 from schemas.topics import Topic
@@ -56,9 +57,16 @@ def _native(message: Message) -> Iterator[Arrival]:
 
 
 def _foreign(message: Message) -> Iterator[Arrival]:
-    """Retained or late, the adapter has thought of it already: its readings carry no `sent_at` to be corrected by."""
     read = dialects.reader_of(message.topic)
-    for scale, said in read(message) if read else ():
+    return heard(message, read) if read else iter(())
+
+
+def heard(message: Message, read: Read) -> Iterator[Arrival]:
+    """What a message of another dialect says to the one who reads it.
+
+    Retained or late, the adapter has thought of it already: its readings carry no `sent_at` to be corrected by.
+    """
+    for scale, said in read(message):
         yield Arrival(
             topic=message.topic,
             scale=scale,

@@ -4,6 +4,7 @@ A dialect's adapter is a pure function from a message to what it says of which s
 none of our business (a thermometer on the same gateway).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.adapters import (
@@ -22,11 +23,15 @@ from ingest.adapters.hearing import Read
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
-    """`filters` are MQTT topic filters; where two homes would use one topic, a level before it names the home."""
+    """`filters` are MQTT topic filters; where two homes would use one topic, a level before it names the home.
+
+    `wants` says which of these topics are read, where the filters cannot.
+    """
 
     name: str
     filters: tuple[str, ...]
     read: Read
+    wants: Callable[[str], bool] = lambda _: True
 
 
 DIALECTS = (
@@ -53,7 +58,7 @@ DIALECTS = (
         read=miscale.read,
     ),
     Dialect(name=tasmota.NAME, filters=("stat/+/SENSOR", "tele/+/SENSOR"), read=tasmota.read),
-    Dialect(name=esphome.NAME, filters=("+/sensor/+/state",), read=esphome.read),
+    Dialect(name=esphome.NAME, filters=("+/sensor/+/state",), read=esphome.read, wants=esphome.wants),
     Dialect(name=lorawan.CHIRPSTACK, filters=("application/+/device/+/event/up",), read=lorawan.read_chirpstack),
     Dialect(name=lorawan.THINGS_STACK, filters=("v3/+/devices/+/up",), read=lorawan.read_things_stack),
 )
@@ -79,7 +84,7 @@ def reader_of(topic: str) -> Read | None:
 def name_of(topic: str) -> str | None:
     """What the dialect of this topic is called; None if nobody reads it."""
     dialect = _dialect_of(topic.split("/"))
-    return dialect.name if dialect else None
+    return dialect.name if dialect and dialect.wants(topic) else None
 
 
 def _dialect_of(levels: list[str]) -> Dialect | None:

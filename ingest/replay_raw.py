@@ -7,11 +7,13 @@ weighed is as unknown as ever.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import LiteralString
 
 from psycopg.rows import class_row
 
-from ingest import arrival, store
+from ingest import announcements, arrival, store
+from ingest.announcements import Registry
 from ingest.arrival import Arrival
 from ingest.claim import Refusal
 from ingest.message import Message
@@ -52,7 +54,8 @@ class Replayed:
 def replay(conn: Connection, *, after: Refused | None, now: datetime, rate: float) -> Replayed:
     """Read the next kept messages again, oldest first, and store what they say now; does not commit."""
     messages = _refused(conn, after)
-    said = [one for message in messages for one in _arrivals(message)]
+    registry = announcements.known(conn)
+    said = [one for message in messages for one in _arrivals(message, registry)]
     outcome = store.store(conn, said, [], now=now, rate=rate)
     return Replayed(
         messages=len(messages),
@@ -75,11 +78,12 @@ def _refused(conn: Connection, after: Refused | None) -> list[Refused]:
         return cursor.fetchall()
 
 
-def _arrivals(refused: Refused) -> Iterator[Arrival]:
+def _arrivals(refused: Refused, registry: Registry) -> Iterator[Arrival]:
     """What it says but refusals, which are kept already. Whether it had waited is forgotten, so perhaps it had."""
     message = Message(
         topic=refused.topic, payload=refused.payload, received_at=refused.received_at, may_have_waited=True
     )
     if arrival.is_status(message):
         return
-    yield from (one for one in arrival.arrivals(message) if not isinstance(one.said, Refusal))
+    announced = (one for read in registry.readers(message.topic) for one in arrival.heard(message, read))
+    yield from (one for one in chain(arrival.arrivals(message), announced) if not isinstance(one.said, Refusal))

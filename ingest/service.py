@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString, TypeVar
@@ -21,6 +22,7 @@ import structlog
 from ingest import arrival, heartbeat, metrics, seat, subscriber
 from ingest import receipts as receipt_messages
 from ingest import store as storing
+from ingest.announced import Announced
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
 from ingest.connection import Access, Delivery, NoBrokerError
@@ -71,11 +73,13 @@ class Store:
         return self.do(lambda conn: self._store(conn, batch))
 
     def do(self, work: Callable[[database.Connection], T]) -> T | None:
-        """Do this, which commits, however long the database is away; None only if `stop` was set meanwhile."""
+        """Do this and commit, however long the database is away; None only if `stop` was set meanwhile."""
         wait, longest = RETRY_SECONDS
         while not self._stop.is_set():
             try:
-                outcome = work(self._connected())
+                conn = self._connected()
+                outcome = work(conn)
+                conn.commit()
             except psycopg.Error as error:
                 self._lose(error)
                 self._stop.wait(wait)
@@ -142,11 +146,26 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
     commits: Stage[Taken] = Stage(
         "commits", lambda taken: handle(taken, store=store, replies=replies), stop=stop, rested=broker.look
     )
-    with broker, replies, commits:
+    with ExitStack() as stack:
+        if worker == 1:
+            stack.enter_context(_announced(access, Store(url, clock=clock, stop=stop), clock=clock, stop=stop))
+        for context in (broker, replies, commits):
+            stack.enter_context(context)
         for deliveries in broker.batches(ready=lambda: commits.idle):
             commits.give(take(deliveries))
     store.close()
     beating.join()
+
+
+def _announced(access: Access, store: Store, *, clock: Clock, stop: threading.Event) -> Announced:
+    """With a database connection of its own, so that it waits for nobody."""
+    return Announced(
+        access,
+        clock=clock,
+        stop=stop,
+        keep=store.do,
+        commit=lambda arrivals: store.commit(Batch(arrivals=arrivals, sightings=[])),
+    )
 
 
 def _detail(store: Store, broker: Subscriber) -> str:

@@ -1,8 +1,11 @@
 """`vigie scales`, `vigie lend`: which scales are about, and whose are they?"""
 
-from typing import Annotated, LiteralString
+from typing import TYPE_CHECKING, Annotated, LiteralString
 
 import typer
+
+if TYPE_CHECKING:  # a fast `vigie --help`
+    from ingest.announcements import Found
 
 app = typer.Typer()
 
@@ -16,28 +19,30 @@ ORDER BY last_seen_at DESC
 
 @app.command()
 def scales() -> None:
-    """Say which scales nobody has on loan, and which topics are announced to Home Assistant as weights.
+    """Say which scales nobody has on loan, and which topics devices announced to Home Assistant as weights.
 
     What an unknown scale sends is kept; lent from the day it was first heard, it brings that along. See docs/scales.md.
     """
     from deploy import outcome, stack
-    from ingest import discovery
-    from ingest.connection import RefusedError
+    from ingest import announcements
     from schemas import database
     from schemas.settings import read_settings
 
-    with outcome.explained(), stack.servers(read_settings()) as settings:
-        stack.bring_up_to_date(read_settings(), settings)
-        with database.connect(stack.url(settings)) as conn:
-            for site, device_id, since in conn.execute(UNKNOWN):
-                print(f"a scale nobody knows: {site} / {device_id}, first heard {since}")
-        assert settings.broker_url
-        try:
-            found = discovery.announced(settings.broker_url, settings.broker, seconds=3)
-        except RefusedError as error:
-            raise outcome.CommandError(f"the broker refuses us: {error}; check VIGIE_BROKER_URL") from None
-        for topic, unit, dialect in found:
-            print(f"announced: {topic} in {unit}, {f'read as {dialect}' if dialect else 'which Vigie does not read'}")
+    with (
+        outcome.explained(),
+        stack.migrated_database(read_settings()) as settings,
+        database.connect(stack.url(settings)) as conn,
+    ):
+        for site, device_id, since in conn.execute(UNKNOWN):
+            print(f"a scale nobody knows: {site} / {device_id}, first heard {since}")
+        for found in announcements.known(conn).found:
+            print(f"announced: {found.topic} in {found.unit}, {_how(found)}")
+
+
+def _how(found: "Found") -> str:
+    if found.dialect is None:
+        return f"not read: {found.problem}"
+    return f"read as {found.dialect}{f' / {found.device_id}' if found.device_id else ''}"
 
 
 @app.command()

@@ -19,13 +19,18 @@ NOT_OF_THE_BODY = ("bone", "muscle", "fat", "lean", "water", "ideal", "target", 
 @hearing.adapter(NAME)
 def read(message: Message) -> Iterator[Heard]:
     """Nothing for sensors that are not called a weight."""
-    prefix, _, sensor, _ = message.topic.split("/")
-    name = sensor.lower()
-    if "weight" not in name or any(part in name for part in NOT_OF_THE_BODY):
+    if not wants(message.topic):
         return
+    prefix, _, sensor, _ = message.topic.split("/")
     scale = hearing.scale(NAME, prefix, sensor)
     with hearing.of(scale):
         yield scale, claim(message, unit="kg", source=NAME)
+
+
+def wants(topic: str) -> bool:
+    """Whether this sensor is called a weight."""
+    name = topic.split("/")[2].lower()
+    return "weight" in name and not any(part in name for part in NOT_OF_THE_BODY)
 
 
 def claim(message: Message, *, unit: str, source: str) -> Claim:

@@ -1,6 +1,7 @@
 """Every dialect, in upstream's own words: whose scale, how heavy, when, by whose clock."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from ingest import arrival, dialects
 from ingest.adapters import bluetooth_sig
 from ingest.adapters.strict_json import FaultError
+from ingest.arrival import Arrival
 from ingest.claim import Claim, Refusal, Retraction
 from ingest.message import Message
 from tests.ingest.adapters import vectors
@@ -255,8 +257,9 @@ def _changed(draw: st.DrawFn, body: object) -> object:
     return draw(json_values)
 
 
-def check(message: Message) -> None:
-    for one in arrival.arrivals(message):
+def check(message: Message, arrivals: Iterable[Arrival] | None = None) -> None:
+    """Whatever is said, by default by the dialect of this topic, is in bounds and can be stored."""
+    for one in arrival.arrivals(message) if arrivals is None else arrivals:
         assert isinstance(one.said, Claim | Refusal | Retraction)
         if isinstance(one.said, Claim):
             assert one.scale

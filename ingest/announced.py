@@ -1,0 +1,121 @@
+"""What do the scales say that devices announced to Home Assistant? A lane of its own, beside the dialects we know.
+
+A session that the broker keeps, of worker 1 alone, so that nothing comes twice: the announcements, and the topics that
+they name. In this order: weighings committed, announcements kept, new topics subscribed to, all acknowledged. Who is
+killed in between begins again with what is kept, and gets the rest anew; kept earlier, an announcement taken back would
+leave nobody to read what was said before.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from ingest import announcements, arrival, metrics, subscriber
+from ingest.adapters import home_assistant
+from ingest.announcements import Registry
+from ingest.arrival import Arrival
+from ingest.connection import Access, Delivery, Session
+from ingest.store import Outcome
+from ingest.subscriber import CLIENT_ID, Lane
+from schemas.clock import Clock
+from schemas.database import Connection
+
+LOOK_SECONDS = 0.2
+
+log = structlog.get_logger()
+
+Keep = Callable[[Callable[[Connection], Registry]], Registry | None]
+Commit = Callable[[list[Arrival]], Outcome | None]
+
+
+class Announced:
+    """A context manager: as long as it lasts, what was announced is followed, stored and acknowledged.
+
+    `keep` and `commit` wait for the database; None from either means that `stop` was set. An exception in the thread
+    sets `stop`, and is raised again at the end.
+    """
+
+    def __init__(self, access: Access, *, clock: Clock, stop: threading.Event, keep: Keep, commit: Commit) -> None:
+        self._clock, self._stop, self._keep, self._commit = clock, stop, keep, commit
+        self._registry = Registry()
+        self._news = threading.Condition()
+        session = Session(client_id=f"{CLIENT_ID}-announced", kept=True, filters=lambda _: (self._filters(), []))
+        self._lane = Lane(access, session, now=clock.now, news=self._news)
+        self._thread = threading.Thread(target=self._run, name="announced", daemon=True)
+        self._fault: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._fault:
+            raise self._fault
+
+    def _filters(self) -> list[str]:
+        return [*home_assistant.FILTERS, *sorted(self._registry.topics)]
+
+    def _run(self) -> None:
+        try:
+            if registry := self._keep(announcements.known):
+                self._registry = registry
+                self._lane.start()
+                self._take_all()
+        except BaseException as fault:  # noqa: BLE001 raised again by __exit__, in the thread that can end the program
+            self._fault = fault
+            self._stop.set()
+
+    def _take_all(self) -> None:
+        while not self._stop.is_set():
+            with self._news:
+                self._news.wait_for(lambda: self._lane.pending, timeout=LOOK_SECONDS)
+            if deliveries := self._lane.take():
+                self._handle(deliveries)
+        self._lane.stop()
+
+    def _handle(self, deliveries: Sequence[Delivery]) -> None:
+        before = self._registry.topics
+        changed, arrivals = self._read(deliveries)
+        if arrivals and not self._stored(arrivals):
+            return
+        if changed and self._keep(lambda conn: self._kept(conn, changed)) is None:
+            return
+        now = self._registry.topics
+        connection = self._lane.connection  # of now: if it is another than brought these, it may have come too early
+        if connection and now != before:
+            connection.follow(sorted(now - before), given_up=sorted(before - now))
+        subscriber.acknowledge(deliveries)
+
+    def _read(self, deliveries: Sequence[Delivery]) -> tuple[list[str], list[Arrival]]:
+        """The discovery topics that say something new, and what scales say; in the order in which both came."""
+        changed: list[str] = []
+        arrivals: list[Arrival] = []
+        for message in (delivery.message for delivery in deliveries):
+            if home_assistant.is_announcement(message.topic):
+                if self._registry.learn(message.topic, message.payload):
+                    changed.append(message.topic)
+            else:
+                for read in self._registry.readers(message.topic):
+                    arrivals += arrival.heard(message, read)
+        return changed, arrivals
+
+    def _kept(self, conn: Connection, topics: Sequence[str]) -> Registry:
+        announcements.keep(conn, self._registry, topics, now=self._clock.now())
+        return self._registry
+
+    def _stored(self, arrivals: list[Arrival]) -> bool:
+        began = time.perf_counter()
+        outcome = self._commit(arrivals)
+        if outcome is None:
+            return False
+        metrics.count(arrivals, outcome, seconds=time.perf_counter() - began)
+        log.info("batch", lane="announced", readings=len(arrivals), stored=outcome.stored, refused=outcome.refused)
+        return True
