@@ -1,4 +1,4 @@
-"""What do the detectors need from the database, and what do they leave there? The caller owns every transaction."""
+"""Whose turn is it, and what do the detectors need of them? The caller owns every transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,14 @@ from typing import Any, LiteralString, TypeVar
 from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from alerts.judgement import anchors
-from alerts.judgement.assessment import HISTORY, Assessment, Doubted, Facts
+from alerts.judgement.assessment import HISTORY, Doubted, Facts
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice
-from alerts.policy import Action, Episode
-from alerts.router import Router
-from schemas import canary, plausibility
+from alerts.policy import Episode
+from schemas import plausibility
 from schemas.alert import Cause, Evidence, Outcome, Severity
-from schemas.chain import Move
 from schemas.database import Connection
 from schemas.plan import Plan
 from schemas.plausibility import CONFIRMABLE, Weighed
@@ -86,29 +83,6 @@ SELECT DISTINCT ON (patient_id, cause) patient_id, episode_id, cause, severity, 
 FROM episode WHERE patient_id = ANY(%(patient_ids)s)
 ORDER BY patient_id, cause, episode_id DESC
 """
-RECORD_ASSESSMENT: LiteralString = """
-INSERT INTO assessment (patient_id, at, assessed_at, detector, version, score, threshold, shadow)
-VALUES (%(patient_id)s, %(at)s, %(assessed_at)s, %(detector)s, %(version)s, %(score)s, %(threshold)s, %(shadow)s)
-"""
-OPEN_EPISODE: LiteralString = """
-INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
-VALUES (%(patient_id)s, %(cause)s, %(severity)s, %(now)s, %(now)s, %(evidence)s)
-RETURNING episode_id
-"""
-# The episode keeps the evidence of its severity: a weaker finding that repeats it stands in its events.
-RAISE_EPISODE: LiteralString = """
-UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s,
-                   state = CASE WHEN %(pages)s THEN 'new' ELSE state END,
-                   step = CASE WHEN %(pages)s THEN 0 ELSE step END,
-                   snoozed_until = CASE WHEN %(pages)s THEN NULL ELSE snoozed_until END,
-                   evidence = CASE WHEN %(found)s = %(severity)s THEN %(evidence)s ELSE evidence END
-WHERE episode_id = %(episode_id)s
-"""
-TOUCH_EPISODE: LiteralString = "UPDATE episode SET state = state WHERE episode_id = %(episode_id)s"
-RECORD_EVENT: LiteralString = """
-INSERT INTO episode_event (episode_id, at, kind, severity, evidence)
-VALUES (%(episode_id)s, %(now)s, %(kind)s, %(severity)s, %(evidence)s)
-"""
 WATCH_ON: LiteralString = """
 UPDATE watch SET arrivals_seen = %(arrivals)s, recorded_seen = coalesce(%(recorded_seen)s, recorded_seen),
                  due_at = %(due_at)s
@@ -117,14 +91,6 @@ WHERE patient_id = %(patient_id)s
 POSTPONE: LiteralString = """
 UPDATE watch SET arrivals_seen = greatest(arrivals_seen, %(arrivals)s), due_at = %(due_at)s
 WHERE patient_id = %(patient_id)s
-"""
-
-
-# No clinician is told of it, and nothing escalates: who is to be paged if it does not arrive is told by the vigil.
-TELL_CANARYS_PERSON: LiteralString = """
-INSERT INTO notification (episode_id, event_id, user_id, created_at, due_at)
-SELECT %(episode_id)s, (SELECT max(event_id) FROM episode_event WHERE episode_id = %(episode_id)s), user_id,
-       %(now)s, %(now)s FROM app_user WHERE role = 'canary'
 """
 
 
@@ -323,55 +289,6 @@ def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:
     for row in rows:
         groups.setdefault(row.patient_id, []).append(row)
     return groups
-
-
-def record_assessments(conn: Connection, assessments: dict[str, Assessment], *, now: datetime) -> None:
-    """Keep the scores, so that a clinician can see what was computed when nothing was raised."""
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            RECORD_ASSESSMENT,
-            [
-                {
-                    "patient_id": patient_id,
-                    "at": verdict.at,
-                    "assessed_at": now,
-                    "detector": verdict.detector,
-                    "version": verdict.version,
-                    "score": verdict.score,
-                    "threshold": verdict.threshold,
-                    "shadow": verdict.shadow,
-                }
-                for patient_id, assessment in assessments.items()
-                for verdict in assessment.verdicts
-            ],
-        )
-
-
-def act(conn: Connection, action: Action, *, patient_id: str, router: Router) -> Move | None:
-    """Write the action's episode and event, and take the first step of telling people, if it pages any."""
-    values: dict[str, object] = {
-        "patient_id": patient_id,
-        "episode_id": action.episode_id,
-        "cause": action.finding.cause,
-        "kind": action.kind,
-        "severity": action.severity,
-        "evidence": Jsonb(action.finding.evidence.model_dump(mode="json")),
-        "found": action.finding.severity,
-        "pages": action.pages,
-        "now": router.now,
-    }
-    if action.kind == "raised":
-        (values["episode_id"],) = conn.execute(OPEN_EPISODE, values).fetchone() or (None,)
-    elif action.kind == "back_in_band":
-        conn.execute(TOUCH_EPISODE, values)  # its trigger tells the screens
-    else:
-        conn.execute(RAISE_EPISODE, values)
-    conn.execute(RECORD_EVENT, values)
-    assert isinstance(values["episode_id"], int)
-    if patient_id == canary.PATIENT:
-        conn.execute(TELL_CANARYS_PERSON, values)
-        return None
-    return router.begin(values["episode_id"]) if action.pages else None
 
 
 @dataclass(frozen=True, kw_only=True)

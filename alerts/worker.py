@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from alerts import choice_store, outage_store, pause_store, policy, store
+from alerts import choice_store, episode_store, outage_store, pause_store, policy, store
 from alerts.days import notices
 from alerts.days.keeper import Keeper
 from alerts.days.lookout import Lookout
@@ -294,7 +294,8 @@ class Batch:
         actions = policy.decide(found, latest=record.latest(), now=self.now, first_light=patient.first_light)
         with self.conn.transaction() if actions else nullcontext():
             acts = [
-                store.act(self.conn, action, patient_id=patient.patient_id, router=self.router) for action in actions
+                episode_store.act(self.conn, action, patient_id=patient.patient_id, router=self.router)
+                for action in actions
             ]
         for move in acts:
             if move is not None and not move.tell:  # the team's hours, or no user has an address: the list shows it
@@ -321,7 +322,7 @@ class Batch:
         return min(due_at, tomorrow) if due_at > self.now else tomorrow
 
     def write(self) -> None:
-        store.record_assessments(self.conn, self.assessments, now=self.now)
+        episode_store.record_assessments(self.conn, self.assessments, now=self.now)
         store.watch_on(self.conn, self.nexts)
         store.postpone(self.conn, self.failed.values())
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from psycopg.types.json import Jsonb
 
-from alerts import policy, store
+from alerts import episode_store, policy, store
 from alerts.judgement.assessment import Assessment, Finding
 from alerts.policy import Episode
 from alerts.router import Router
@@ -88,7 +88,7 @@ class Life(RuleBasedStateMachine):
             actions = policy.decide(Assessment(findings=[found]), latest=latest, now=self.now, first_light=False)
             router = Router(conn=self.conn, now=self.now)
             for action in actions:
-                store.act(self.conn, action, patient_id="P1", router=router)
+                episode_store.act(self.conn, action, patient_id="P1", router=router)
             return [action.pages for action in actions]
 
         if any(self._committed(work, crashes=crashes) or []):
@@ -260,7 +260,7 @@ def test_whom_nothing_reaches_is_followed_by_the_next_at_once(connection: Connec
     router = Router(conn=connection, now=NOW)
     found = finding("alert", kg=83.0, at=NOW)
     (action,) = policy.decide(Assessment(findings=[found]), latest=[], now=NOW, first_light=False)
-    store.act(connection, action, patient_id="P1", router=router)
+    episode_store.act(connection, action, patient_id="P1", router=router)
     connection.commit()
     assert Router(conn=connection, now=NOW + HOUR).go_on(limit=10) == [], "the nurse has three hours"
     connection.execute("UPDATE notification SET failed_at = %s WHERE user_id = %s", (NOW + HOUR, nurse))
