@@ -122,8 +122,8 @@ class Round:
             return whole  # nothing newer was recorded, yet something changed: whose an older reading is
         instants = [one.explained_at - self.overlap, *([changed] if changed else [])]
         instants += [outage.from_at for outage in self.outages.of(one.patient_id) if outage.changed_at > instants[0]]
-        paused = [pause.first_day for pause in self.pauses[one.patient_id] if pause.changed_at > instants[0]]
-        instants += [datetime.combine(day, time(12), tzinfo=UTC) - A_DAY for day in paused]  # or earlier, in any zone
-        if one.unsettled:
-            instants.append(datetime.combine(one.unsettled, time(12), tzinfo=UTC))
+        days = [pause.first_day for pause in self.pauses[one.patient_id] if pause.changed_at > instants[0]]
+        days += [one.unsettled] if one.unsettled else []
+        # The day or the one before it, in any zone: at noon in Greenwich it is tomorrow in Auckland.
+        instants += [datetime.combine(day, time(12), tzinfo=UTC) - A_DAY for day in days]
         return max(whole, min(instants))

@@ -112,6 +112,20 @@ def test_a_weight_that_a_nurse_excludes_no_longer_makes_its_day(days: Days, conn
     assert counts(connection) == {"not_weighed": 4}
 
 
+def test_a_day_in_auckland_that_a_late_weight_may_still_change_is_explained_again(
+    days: Days, connection: Connection
+) -> None:
+    connection.execute("UPDATE patient SET time_zone = 'Pacific/Auckland'")
+    lend(connection, heard_at=NOW - 4 * DAY)
+    days.explain(NOW)
+    silent = [day for day, state in days.of().items() if state == "scale_silent"]
+    hear(connection, at=NOW)
+    connection.execute("UPDATE day_watch SET due_at = %s", (NOW,))
+    connection.commit()
+    days.explain(NOW + timedelta(minutes=1))
+    assert [days.of()[day] for day in silent] == ["not_weighed"] * len(silent), "the scale lives: nobody weighed"
+
+
 def test_a_reading_whose_owner_is_learnt_months_later_makes_its_day(days: Days, connection: Connection) -> None:
     connection.execute("UPDATE patient SET enrolled_at = %s", (NOW - 90 * DAY,))
     days.explain(NOW)
