@@ -44,7 +44,9 @@ COPY (
                AS recorded_at,
            trim_scale(weight_kg) AS weight_kg,
            state
-    FROM standing_reading AS reading ORDER BY reading.recorded_at, reading.reading_id
+    FROM standing_reading AS reading
+    WHERE patient_id IS DISTINCT FROM 'VIGIE-CANARY' AND (site, device_id) <> ('vigie', 'canary')
+    ORDER BY reading.recorded_at, reading.reading_id
 ) TO STDOUT WITH (FORMAT csv, HEADER)
 """
 

@@ -13,15 +13,16 @@ from schemas.plausibility import CONFIRMABLE
 from schemas.reading import HistoricReading
 
 READINGS: LiteralString = """
-SELECT patient_id, measured_at, weight_kg, nullif(device_id, patient_id) AS device_id FROM reading
-WHERE patient_id IS NOT NULL AND (quarantine_reason IS NULL OR quarantine_reason = ANY(%(confirmable)s))
-  AND measured_at <= %(now)s
+SELECT patient_id, measured_at, weight_kg, nullif(device_id, patient_id) AS device_id FROM standing_reading
+WHERE patient_id <> 'VIGIE-CANARY' AND measured_at <= %(now)s
+  AND (state = 'accepted' OR state = 'quarantined' AND quarantine_reason = ANY(%(confirmable)s))
 """
 # An episode is often closed some days after the call: what it found was there within a week of the alert.
 CONFIRMED: LiteralString = """
 SELECT episode.patient_id, least(acknowledgement.at, episode.opened_at + INTERVAL '7 days') AS found_at
 FROM acknowledgement JOIN episode USING (episode_id)
-WHERE action = 'close' AND acknowledgement.outcome LIKE 'confirmed%%' AND cause = 'decompensation'
+WHERE patient_id <> 'VIGIE-CANARY' AND action = 'close' AND cause = 'decompensation'
+  AND acknowledgement.outcome LIKE 'confirmed%%'
 ORDER BY 1, 2
 """
 WATCHED: LiteralString = "SELECT count(*) FROM patient WHERE patient_id <> 'VIGIE-CANARY'"
@@ -36,7 +37,7 @@ class _Confirmed:
 
 
 def readings(conn: Connection, *, now: datetime) -> list[HistoricReading]:
-    """Every reading of a known patient, also those in doubt: a study judges them again."""
+    """Every reading of a known patient, also those in doubt, which a study judges again; not what a nurse excluded."""
     with conn.cursor(row_factory=class_row(HistoricReading)) as cursor:
         return cursor.execute(READINGS, {"confirmable": list(CONFIRMABLE), "now": now}).fetchall()
 

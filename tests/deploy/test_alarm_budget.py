@@ -23,6 +23,11 @@ INSERT INTO acknowledgement (request_id, episode_id, action, outcome, author, at
 SELECT gen_random_uuid(), episode_id, 'close', 'confirmed_hospital', (SELECT min(user_id) FROM app_user), opened_at
 FROM episode WHERE patient_id = 'ill' AND cause = 'decompensation'
 """
+EXCLUDE_ONE: LiteralString = """
+INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason, author, at)
+SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, 'exclude', 'clothes',
+       (SELECT min(user_id) FROM app_user), %s FROM reading WHERE patient_id <> 'VIGIE-CANARY' LIMIT 1
+"""
 UNKNOWN: LiteralString = """
 INSERT INTO detector_choice (duty, detector, recorded_at) VALUES ('alerting', 'horoscope', now())
 """
@@ -83,6 +88,11 @@ def test_the_own_history_is_used_once_it_is_enough_and_outcomes_split_its_alerts
     clinic.weigh(connection, "ill", clinic.mornings(NOW, GAIN), recorded_at=NOW)
     assess(NOW)
     connection.execute(CONFIRM)
+    clinic.weigh(connection, "VIGIE-CANARY", clinic.mornings(NOW, GAIN), recorded_at=NOW)
+    before = len(outcome_store.readings(connection, now=NOW))
+    connection.execute(EXCLUDE_ONE, (NOW,))
+    assert len(outcome_store.readings(connection, now=NOW)) == before - 1, "what a nurse excluded teaches nothing"
+    assert "VIGIE-CANARY" not in {one.patient_id for one in outcome_store.readings(connection, now=NOW)}
     priced = alarm_budget.price(connection, detector="guideline", target=10.0, nurses=1, now=NOW + DAY)
     assert (priced.solved_on, priced.sensitivity_on) == ("own history", "simulated patients")
     assert (priced.own_events, priced.own_events_missed, priced.patients) == (1, [], 7)
