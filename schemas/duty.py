@@ -59,6 +59,8 @@ class Team(BaseModel):
         Step(post="cardiologist", minutes=90),
         Step(post="backup", minutes=60),
     )
+    promise_minutes: Annotated[int, Field(ge=15, le=2880)] = 180
+    """Of working time, within which somebody takes an alert: the worklist counts it down, the programme reports it."""
 
     @field_validator("time_zone")
     @classmethod
@@ -68,6 +70,10 @@ class Team(BaseModel):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("must be a time zone such as Europe/Paris") from error
         return name
+
+    @property
+    def promise(self) -> timedelta:
+        return timedelta(minutes=self.promise_minutes)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -26,7 +26,7 @@ TEAMS: LiteralString = """
 SELECT team_id, settings FROM team
 CROSS JOIN LATERAL (SELECT settings FROM team_settings WHERE team_settings.team_id = team.team_id
                     ORDER BY team_settings_id DESC LIMIT 1) AS newest
-WHERE team_id = ANY(%(team_ids)s)
+WHERE %(team_ids)s::bigint[] IS NULL OR team_id = ANY(%(team_ids)s)
 """
 ALL_TEAMS: LiteralString = "SELECT team_id FROM team ORDER BY team_id"
 SHIFTS: LiteralString = """
@@ -66,6 +66,16 @@ class _StandIn:
 def team_ids(conn: Connection) -> list[int]:
     """Every team, the oldest first."""
     return [_id(row[0]) for row in conn.execute(ALL_TEAMS)]
+
+
+def teams(conn: Connection) -> dict[int, Team]:
+    """Each team's hours and promise, without its people.
+
+    Raises:
+        ValueError: a stored team is not one.
+    """
+    rows = conn.execute(TEAMS, {"team_ids": None}).fetchall()
+    return {_id(team_id): Team.model_validate(settings) for team_id, settings in rows}
 
 
 def teams_of(conn: Connection, patient_ids: Iterable[str]) -> dict[str, int | None]:

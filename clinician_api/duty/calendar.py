@@ -18,7 +18,10 @@ from schemas.database import Connection
 from schemas.duty import POSTS, Post, Roster, Team, Weekly
 
 router = APIRouter()
-BAD_TEAM = message("A team needs a name of at most 60 characters, and at least one post with 5 to 2880 minutes.")
+BAD_TEAM = message(
+    "A team needs a name of at most 60 characters, at least one post with 5 to 2880 minutes, "
+    "and a promise of 15 to 2880."
+)
 BAD_DUTY = message("Choose a person, a post, a day, and two times such as 08:00. Nothing was changed.")
 BAD_SPAN = message("Choose a person, a post, and a beginning before the end. Nothing was changed.")
 
@@ -130,6 +133,7 @@ def change(  # noqa: PLR0913, PLR0917 a form's fields
     minutes: Annotated[list[str], Form(default_factory=list)],
     name: Annotated[str, Form()] = "",
     at_any_hour: Annotated[str, Form()] = "",
+    promise_minutes: Annotated[str, Form()] = "180",
     works_on_holidays: Annotated[bool, Form()] = False,  # noqa: FBT002 a tick
 ) -> Response:  # fmt: skip
     """The working hours (a day without both times is closed), the chain (a post without minutes is left out)."""
@@ -145,6 +149,7 @@ def change(  # noqa: PLR0913, PLR0917 a form's fields
             {
                 "name": name.replace("\0", "").strip(), "time_zone": before.time_zone, "hours": hours, "steps": steps,
                 "works_on_holidays": works_on_holidays, "at_any_hour": at_any_hour or None,
+                "promise_minutes": promise_minutes,
             }
         )  # fmt: skip
     except ValidationError:

@@ -78,7 +78,7 @@ class Activity:
     device: int
     """Alerts raised, by cause."""
     acts: int
-    """Alerts taken or closed, weights reviewed."""
+    """Alerts taken or closed, patients and weights reviewed."""
     looked: int
     """Days on which a clinician opened the record or acted."""
 
@@ -108,6 +108,9 @@ WITH days AS (
     SELECT patient_id, at, true FROM reading_review JOIN reading USING (site, device_id, measured_at, reading_id)
     WHERE at >= %(begins_at)s AND at < %(ends_at)s AND patient_id IS NOT NULL
     UNION ALL
+    SELECT patient_id, at, true FROM patient_review
+    WHERE at >= %(begins_at)s AND at < %(ends_at)s AND NOT is_undo
+    UNION ALL
     SELECT subject, at, false FROM audit
     WHERE action = 'patient.read' AND at >= %(begins_at)s AND at < %(ends_at)s
 ), acts AS (
@@ -122,19 +125,23 @@ SELECT patient_id, coalesce(days, 0) AS days, coalesce(transmitted, 0) AS transm
        coalesce(no_transmission, 0) AS no_transmission, coalesce(device, 0) AS device,
        coalesce(acts, 0) AS acts, coalesce(looked, 0) AS looked
 FROM patient LEFT JOIN days USING (patient_id) LEFT JOIN alerts USING (patient_id) LEFT JOIN acts USING (patient_id)
-WHERE days > 0 OR decompensation + weight_loss + no_transmission + device > 0 OR acts + looked > 0
+WHERE (days > 0 OR decompensation + weight_loss + no_transmission + device > 0 OR acts + looked > 0)
+  AND (%(team_id)s::bigint IS NULL OR %(team_id)s = (
+      SELECT team_id FROM patient_team AS known
+      WHERE known.patient_id = patient.patient_id AND recorded_at < %(ends_at)s ORDER BY patient_team_id DESC LIMIT 1))
 ORDER BY patient_id
 """
 
 
-def of_month(conn: Connection, month: Month) -> list[Activity]:
-    """Everyone who was watched, alerted or looked at in the month; pseudonyms only."""
+def of_month(conn: Connection, month: Month, *, team_id: int | None = None) -> list[Activity]:
+    """Everyone who was watched, alerted or looked at in the month, by pseudonym; of one team as it was at its end."""
     asked = {
         "first": month.first,
         "end": month.end,
         "begins_at": month.begins_at,
         "ends_at": month.ends_at,
         "zone": CLINIC_ZONE,
+        "team_id": team_id,
     }
     with conn.cursor(row_factory=class_row(Activity)) as cursor:
         return cursor.execute(ACTIVITY, asked).fetchall()

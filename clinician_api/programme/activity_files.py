@@ -35,7 +35,8 @@ PURPOSE = message(
 )
 GLOSSARY = message(
     "Days: of the watch, in the patient's calendar. Decomp., Loss, No weight, Scale: alerts raised. Acts: alerts taken "
-    "or closed and weights reviewed. Days looked: a clinician opened the record or acted. Patients by pseudonym only."
+    "or closed, patients and weights reviewed. "
+    "Days looked: a clinician opened the record or acted. Patients by pseudonym only."
 )
 NOT_OVER = message("The month is not over: counted until %(when)s.")
 TOO_MANY = message("%(count)s patients: the table by patient is in the CSV.")

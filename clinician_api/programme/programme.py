@@ -25,8 +25,6 @@ from schemas.patient_day import DAY_STATES
 
 router = APIRouter()
 ZONE = ZoneInfo(CLINIC_ZONE)
-PROMISE = timedelta(hours=3)
-"""Cardi'Auvergne's cell answered every alert within 3 hours (product.md)."""
 BY_WEEK = 3
 """Up to so many months are shown by week, more by month."""
 CAUSES: tuple[Cause, ...] = ("decompensation", "weight_loss", "no_transmission", "device")
@@ -109,7 +107,7 @@ def show(
 ) -> Response:
     """Adherence, alerts, times and outcomes of the last months; of all patients or one team's."""
     audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
-    teams = working_time.teams(conn, now=now)
+    teams = working_time.teams(conn)
     if team not in teams:
         raise HTTPException(404)
     shown = period(conn, months=int(months), now=now, team_id=team)
@@ -126,10 +124,9 @@ def show(
         alerts_chart=_chart([(part.first, part.alerts) for part in parts], kinds=CAUSES),
         times=_times(shown.alerts, teams=teams),
         values=programme_numbers.values(shown.alerts),
-        overdue=programme_numbers.overdue(conn, now=now, promise=PROMISE, teams=teams, team_id=team),
+        overdue=programme_numbers.overdue(conn, now=now, teams=teams, team_id=team),
         teams={team_id: one.name for team_id, one in teams.items() if team_id is not None},
         team=team,
-        promise=PROMISE,
         reports=_months(now),
     )
 
@@ -162,13 +159,13 @@ def _months(now: datetime) -> list[str]:
 
 
 @router.get("/programme.csv")
-def download(conn: Transaction, user: SignedIn, now: Now, months: Months = "3") -> Response:
-    """The period's days and alerts by week or month, for a spreadsheet."""
+def download(conn: Transaction, user: SignedIn, now: Now, months: Months = "3", team: TeamId = None) -> Response:
+    """The period's days and alerts by week or month, for a spreadsheet; of all patients or one team's."""
     audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["since", *DAY_STATES, "adherence", *(f"{cause}_alerts" for cause in CAUSES)])
-    for part in period(conn, months=int(months), now=now).parts():
+    for part in period(conn, months=int(months), now=now, team_id=team).parts():
         share = "" if part.adherence is None else f"{part.adherence:.4f}"
         states, alerts = part.states, part.alerts
         writer.writerow(
@@ -190,6 +187,7 @@ def report(
     page: ThePage,
     month: Annotated[str, Query(max_length=10)] = "",
     form: Literal["csv", "pdf"] = "pdf",
+    team: Annotated[str, Query(pattern="^([1-9][0-9]{0,14})?$")] = "",
 ) -> Response:
     """A month's activity as a file; a month that is none or still to come, in a sentence."""
     try:
@@ -198,7 +196,7 @@ def report(
         problem = page.words.text(str(error))
         return page.answer("report_refused.html", status=422, problem=problem)
     audit.write(conn, "report.read", of=str(asked), by=user.user_id, at=now)
-    rows = activity.of_month(conn, asked)
+    rows = activity.of_month(conn, asked, team_id=int(team) if team else None)
     if form == "csv":
         return _file(activity_files.as_csv(rows), name=f"vigie-{asked}.csv", kind="text/csv; charset=utf-8")
     pdf = activity_files.as_pdf(rows, asked, words=page.words, now=now)

@@ -36,8 +36,7 @@ WAITING: LiteralString = """
 SELECT episode_id, patient_id, cause, severity, opened_at, (
     SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
     ORDER BY patient_team_id DESC LIMIT 1) AS team_id
-FROM episode WHERE state = 'new' AND closed_at IS NULL AND opened_at < %(now)s - %(promise)s ORDER BY opened_at
-LIMIT 1000
+FROM episode WHERE state = 'new' AND closed_at IS NULL AND opened_at < %(now)s ORDER BY opened_at LIMIT 1000
 """
 
 
@@ -89,17 +88,17 @@ def raised(conn: Connection, *, since: datetime, until: datetime) -> list[Raised
 
 
 def overdue(
-    conn: Connection, *, now: datetime, promise: timedelta, teams: Mapping[int | None, Team], team_id: int | None = None
+    conn: Connection, *, now: datetime, teams: Mapping[int | None, Team], team_id: int | None = None
 ) -> list[Waiting]:
-    """Alerts that have waited for longer than the promise in their team's working time, the longest first."""
+    """Alerts that have waited for longer than their team promises, in its working time, the longest first."""
     with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        found = cursor.execute(WAITING, {"now": now, "promise": promise}).fetchall()
-    waited = [
-        replace(one, worked=working_time.between(one.opened_at, now, team=teams.get(one.team_id, working_time.CLINIC)))
-        for one in found
-        if team_id is None or one.team_id == team_id
-    ]
-    late = [one for one in waited if one.worked > promise]
+        found = cursor.execute(WAITING, {"now": now}).fetchall()
+    late = []
+    for one in found:
+        team = teams.get(one.team_id, working_time.CLINIC)
+        worked = working_time.between(one.opened_at, now, team=team)
+        if team_id in {None, one.team_id} and worked > team.promise:
+            late.append(replace(one, worked=worked))
     return sorted(late, key=lambda one: one.worked, reverse=True)[:MOST_OVERDUE]
 
 

@@ -12,14 +12,13 @@ LONGEST = timedelta(days=400)
 """Nothing is counted further: an alert that waited a year is long enough."""
 
 
-def teams(conn: Connection, *, now: datetime) -> dict[int | None, Team]:
+def teams(conn: Connection) -> dict[int | None, Team]:
     """Each team with its hours as of now; under None those of patients without a team.
 
     Raises:
         ValueError: a stored team is not one.
     """
-    known = rosters.rosters(conn, rosters.team_ids(conn), now=now)
-    return {team_id: roster.team for team_id, roster in known.items()} | {None: CLINIC}
+    return dict[int | None, Team]({None: CLINIC}) | rosters.teams(conn)
 
 
 def last_closure(now: datetime) -> tuple[datetime, datetime]:

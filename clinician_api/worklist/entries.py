@@ -47,6 +47,7 @@ class Entry:
     birth_date: date | None
     sex: str | None
     tags: list[str]
+    team_id: int | None
     last_at: datetime | None
     last_kg: float | None
     dry_kg: float | None
@@ -155,6 +156,8 @@ SELECT e.patient_id, e.episode_id, e.cause, e.severity, e.state, e.opened_at, e.
              AND o.episode_id <> e.episode_id ORDER BY cause) AS others,
        e.reviewed_at, e.reviewer, i.family_name, i.given_name, i.birth_date, i.sex,
        ARRAY(SELECT tag FROM patient_tag AS t WHERE t.patient_id = e.patient_id ORDER BY tag) AS tags,
+       (SELECT team_id FROM patient_team AS t WHERE t.patient_id = e.patient_id
+        ORDER BY patient_team_id DESC LIMIT 1) AS team_id,
        l.measured_at AS last_at, l.weight_kg::float8 AS last_kg, dry.weight_kg::float8 AS dry_kg,
        l.arrivals, known.arrivals AS days_arrivals, coalesce(known.days::text, '[]') AS days_json
 FROM worst AS e

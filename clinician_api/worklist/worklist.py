@@ -20,6 +20,7 @@ from clinician_api.worklist import drawer, entries, filters, outages, proof, rev
 from clinician_api.worklist.entries import Count, Entry, Wanted
 from schemas.alert import SEVERITIES, Cause
 from schemas.database import Connection
+from schemas.duty import Team
 
 router = APIRouter()
 IN_A_SECTION = 20
@@ -27,7 +28,6 @@ ON_ITS_OWN = 100
 """So many when one section is all that is asked for."""
 TAG, ANY_TAG = message("Tag"), message("any")
 TEAM, ANY_TEAM = message("Team"), message("every team")
-PROMISE = timedelta(hours=3)
 LONG_AGO = timedelta(days=21)
 
 
@@ -68,11 +68,11 @@ def today(now: datetime) -> datetime:
     return now.astimezone(ZoneInfo(CLINIC_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def waited(entry: Entry, now: datetime) -> timedelta | None:
-    """The working time that an untaken alert has waited; None if it is taken, or waits longer than anybody counts."""
+def waited(entry: Entry, now: datetime, *, team: Team) -> timedelta | None:
+    """The team's working time that an untaken alert has waited; None if it rests, or waits longer than one counts."""
     if entry.rests or now - entry.opened_at > LONG_AGO:
         return None
-    return working_time.between(entry.opened_at, now)
+    return working_time.between(entry.opened_at, now, team=team)
 
 
 @router.get("/")
@@ -98,6 +98,7 @@ def answer(
     wanted = _wanted(page, user, chosen, asked)
     counts = entries.counts(conn)
     sections = _sections(entries.entries(conn, wanted), counts, most=wanted.most - 1)
+    teams = working_time.teams(conn)
     opened = drawer.of(conn, asked.open, now=page.now) if asked.open and not live else None
     return page.answer(
         "worklist_inside.html" if live else "worklist.html",
@@ -116,7 +117,12 @@ def answer(
         proof=proof.proof(conn, now=page.now),
         checks=weights_to_check.waiting(conn, now=page.now, most=IN_A_SECTION) if asked.section is None else [],
         outages=outages.lasting(conn),
-        row_html=lambda entry: _row(entry, page.now.replace(second=0, microsecond=0), page.words.language),
+        row_html=lambda entry: _row(
+            entry,
+            page.now.replace(second=0, microsecond=0),
+            page.words.language,
+            teams.get(entry.team_id, working_time.CLINIC),
+        ),
         request_id=uuid4,
     )
 
@@ -146,11 +152,11 @@ def following(conn: Connection, page: Page, user: User, patient_id: str) -> str 
 
 # Most rows of a page look as they did a moment ago. What "2 min ago" says changes with the minute.
 @lru_cache(4000)
-def _row(entry: Entry, minute: datetime, language: Language) -> Markup:
+def _row(entry: Entry, minute: datetime, language: Language, team: Team) -> Markup:
     return pages.part(
         "worklist_row.html",
         words=Words(language=language),
-        content={"row": entry, "now": minute, "waited": waited, "promise": PROMISE},
+        content={"row": entry, "now": minute, "wait": waited(entry, minute, team=team), "promise": team.promise},
     )
 
 

@@ -13,6 +13,7 @@ def report(
     month: Annotated[str, typer.Argument(metavar="YYYY-MM", help="like 2026-10")],
     csv: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="one line a patient")] = None,
     pdf: Annotated[Path | None, typer.Option(metavar="OUT.pdf", help="to print and sign, in French")] = None,
+    team: Annotated[str, typer.Option(help="this team's patients alone, by its name")] = "",
 ) -> None:
     """Write a month's activity: days with a weight, alerts and reviews of each patient, by pseudonym.
 
@@ -21,7 +22,7 @@ def report(
     from clinician_api.language import Words
     from clinician_api.programme import activity, activity_files
     from deploy import outcome, stack
-    from schemas import database
+    from schemas import database, rosters
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
 
@@ -35,7 +36,10 @@ def report(
         except activity.NoSuchMonthError as error:
             raise typer.BadParameter(str(error)) from None
         with stack.migrated_database(given) as settings, database.connect(stack.url(settings), service="api") as conn:
-            rows = activity.of_month(conn, asked)
+            named = [team_id for team_id, one in rosters.teams(conn).items() if team == one.name]
+            if team and not named:
+                raise outcome.CommandError(f"there is no team called {team}")
+            rows = activity.of_month(conn, asked, team_id=named[0] if team else None)
         if csv:
             csv.write_text(activity_files.as_csv(rows))
         if pdf:

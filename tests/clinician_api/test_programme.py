@@ -31,6 +31,10 @@ ACT = """
 INSERT INTO acknowledgement (request_id, episode_id, action, outcome, author, at)
 VALUES (%s, %s, %s, %s, (SELECT min(user_id) FROM app_user), %s)
 """
+REVIEW = """
+INSERT INTO patient_review (request_id, patient_id, is_undo, author, at)
+VALUES (%s, 'p-0000', false, (SELECT min(user_id) FROM app_user), %s)
+"""
 
 
 def explain(conn: Connection, patient_id: str, days: dict[date, str]) -> None:
@@ -118,6 +122,7 @@ def march(connection: Connection, site: Site) -> Connection:
     first = raise_alert(connection, "p-0000", "decompensation", at=datetime(2026, 2, 28, 23, 30, tzinfo=UTC))
     raise_alert(connection, "p-0001", "no_transmission", at=datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
     connection.execute(ACT, (uuid4(), first, "close", "false_food", datetime(2026, 3, 31, 21, tzinfo=UTC)))
+    connection.execute(REVIEW, (uuid4(), datetime(2026, 3, 12, 8, tzinfo=UTC)))
     connection.commit()
     return connection
 
@@ -126,7 +131,7 @@ def test_a_month_counts_days_alerts_and_reviews_and_nothing_of_its_neighbours(ma
     rows = month_of(march, "2026-03")
     assert list(rows) == ["p-0000", "p-0001"], "who has no day, no alert and no review is not in it"
     whole, joined = rows["p-0000"], rows["p-0001"]
-    assert (whole.days, whole.transmitted, whole.decompensation, whole.acts, whole.looked) == (31, 31, 1, 1, 1)
+    assert (whole.days, whole.transmitted, whole.decompensation, whole.acts, whole.looked) == (31, 31, 1, 2, 2)
     assert (joined.days, joined.transmitted, joined.waiting, joined.our_outage) == (10, 9, 1, 1)
     assert joined.no_transmission == 0, "its alert was raised in April, by the clinic's clock"
     assert month_of(march, "2026-04")["p-0001"].no_transmission == 1
@@ -239,7 +244,37 @@ def test_each_team_counts_by_its_own_hours(connection: Connection, site: Site) -
     assert overdue == [["p-0000"], ["p-0000"], []], "of the other team nobody was at work"
     assert ["100 %" in text for text in pages.values()] == [True, True, False]
     assert client.get("/programme?team=999").status_code == 404
-    assert client.get("/").status_code == 200
+    sheets = [client.get(f"/programme.csv{asked}").text for asked in ("", f"?team={always}", f"?team={never}")]
+    assert [_alerts(sheet) for sheet in sheets] == [2, 1, 1]
+    month = f"/programme/report?month={NOW:%Y-%m}&form=csv"
+    reports = [client.get(month + asked).text for asked in ("&team=", f"&team={always}", f"&team={never}")]
+    assert [re.findall("^p-000[0-9]", text, re.MULTILINE) for text in reports] == [
+        ["p-0000", "p-0001"], ["p-0000"], ["p-0001"],
+    ]  # fmt: skip
+
+
+def _alerts(sheet: str) -> int:
+    return sum(int(row["decompensation_alerts"]) for row in csv.DictReader(io.StringIO(sheet)))
+
+
+def test_the_worklist_counts_each_teams_promise_down_by_its_own_hours(connection: Connection, site: Site) -> None:
+    seed.users(connection)
+    enrolment.enrol(connection, [seed.patient(number, now=NOW) for number in range(3)], now=NOW)
+    whole_week = [{"weekday": day, "starts": "00:00", "ends": "00:00"} for day in range(7)]
+    night = {"hours": whole_week, "works_on_holidays": True}
+    hasty = add_team(connection, "une heure", {**night, "promise_minutes": 60})
+    patient = add_team(connection, "dix heures", {**night, "promise_minutes": 600})
+    asleep = add_team(connection, "jamais", {"hours": []})
+    for number, team in enumerate((hasty, patient, asleep)):
+        connection.execute(OF_TEAM, (f"p-000{number}", team, NOW))
+        at = NOW - timedelta(hours=4)
+        seed.open_episode(connection, f"p-000{number}", "decompensation", severity="alert", at=at)
+    connection.commit()
+    text = re.sub(r"\s", " ", site.signed_in().get("/").text)
+    rows = {row[:6]: row for row in re.split(r'data-patient="', text)[1:]}
+    assert "plus tard que promis (60 min)" in rows["p-0000"]
+    assert "encore 6 h" in rows["p-0001"]
+    assert "encore 3 h" in rows["p-0002"], "nobody of that team was at work"
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
