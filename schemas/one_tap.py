@@ -6,7 +6,7 @@ import hmac
 from typing import Literal
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-Purpose = Literal["take", "receipt"]
+Purpose = Literal["take", "receipt", "bundle"]
 SIGNATURE_LENGTH = 16
 """Of base64: 96 bits, which nobody guesses through a web server."""
 
@@ -23,6 +23,21 @@ def read(token: str, *, key: bytes, purpose: Purpose = "take") -> int | None:
     if not hmac.compare_digest(signature.encode(), _signature(name, key, purpose).encode()):
         return None
     return int(name, 36)
+
+
+def bundle_token(first: int, last: int, *, key: bytes) -> str:
+    """For the message that holds one person's notifications from `first` to `last`."""
+    name = f"{_name(first)}-{_name(last)}"
+    return f"{name}.{_signature(name, key, 'bundle')}"
+
+
+def read_bundle(token: str, *, key: bytes) -> tuple[int, int] | None:
+    """Its first and last notification; None if we did not sign it for this."""
+    name, _, signature = token.partition(".")
+    if not hmac.compare_digest(signature.encode(), _signature(name, key, "bundle").encode()):
+        return None
+    first, _, last = name.partition("-")
+    return int(first, 36), int(last, 36)
 
 
 def _signature(name: str, key: bytes, purpose: Purpose) -> str:

@@ -17,9 +17,18 @@ from schemas.database import Connection
 
 BUNDLED = timedelta(minutes=2)
 
+# Whoever closed it knows of it. What is being sent at that moment arrives; its page then says that it is closed.
+WITHDRAW: LiteralString = """
+UPDATE notification SET withdrawn_at = %(now)s
+FROM (SELECT waiting.notification_id FROM notification AS waiting JOIN episode USING (episode_id)
+      WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND closed_at IS NOT NULL
+        AND coalesce(leased_until, '-infinity') <= %(now)s
+      LIMIT 1000 FOR UPDATE OF waiting SKIP LOCKED) AS needless
+WHERE notification.notification_id = needless.notification_id
+"""
 DUE_CHANNELS: LiteralString = """
 SELECT DISTINCT channel_id, url FROM notification JOIN usable_channel USING (channel_id)
-WHERE delivered_at IS NULL AND due_at <= %(now)s
+WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND due_at <= %(now)s
 """
 # The channel's own row is locked while its notifications are leased, so that two lanes make no two messages of one.
 CHANNEL: LiteralString = """
@@ -27,7 +36,7 @@ SELECT state.channel_id FROM channel_state AS state JOIN (
     SELECT channel_id, min(due_at) AS since
     FROM notification AS waiting JOIN episode_event AS event USING (event_id)
     LEFT JOIN delivery_preference AS preferred ON preferred.user_id = waiting.user_id
-    WHERE delivered_at IS NULL AND due_at <= %(now)s AND channel_id = ANY(%(channel_ids)s)
+    WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND due_at <= %(now)s AND channel_id = ANY(%(channel_ids)s)
       AND (severity = 'alarm' OR bundle IS FALSE OR NOT EXISTS (
           SELECT FROM notification AS sent WHERE sent.user_id = waiting.user_id
             AND sent.delivered_at > %(bundled_since)s AND sent.delivered_at <= %(now)s))
@@ -41,7 +50,8 @@ WITH preferred AS (
                      WHERE channel_id = %(channel_id)s), true) AS bundle
 ), due AS (
     SELECT notification_id FROM notification AS waiting
-    WHERE delivered_at IS NULL AND due_at <= %(now)s AND channel_id = %(channel_id)s
+    WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND due_at <= %(now)s AND channel_id = %(channel_id)s
+      AND NOT EXISTS (SELECT FROM episode WHERE episode.episode_id = waiting.episode_id AND closed_at IS NOT NULL)
       AND NOT ((SELECT bundle FROM preferred) AND EXISTS (
           SELECT FROM notification AS sending WHERE sending.channel_id = %(channel_id)s
             AND sending.delivered_at IS NULL AND sending.leased_until > %(now)s)
@@ -102,6 +112,11 @@ class Leased:
 
     def __repr__(self) -> str:
         return f"Leased(notification_id={self.notification_id})"
+
+
+def withdraw(conn: Connection, *, now: datetime) -> int:
+    """How many were still to be sent though their episode has been closed: they are not, and say since when."""
+    return conn.execute(WITHDRAW, {"now": now}).rowcount
 
 
 def due_channels(conn: Connection, *, now: datetime) -> dict[int, str]:

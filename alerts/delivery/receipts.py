@@ -10,7 +10,8 @@ UNDELIVER: LiteralString = """
 WITH refused AS (
     SELECT receipt_id, sent.user_id, sent.channel_id, sent.delivered_at
     FROM delivery_receipt AS receipt JOIN notification AS sent USING (notification_id)
-    WHERE status = 'failed' AND receipt.at > %(now)s - interval '3 days'
+    JOIN episode USING (episode_id)
+    WHERE closed_at IS NULL AND status = 'failed' AND receipt.at > %(now)s - interval '3 days'
       AND sent.delivered_at < receipt.at + interval '5 minutes'
       AND NOT EXISTS (SELECT FROM delivery_attempt AS told WHERE told.notification_id = sent.notification_id
                         AND detail = 'did not arrive: receipt ' || receipt_id)

@@ -19,7 +19,8 @@ WITH stuck AS (
            tried.channel_id, tried.position
     FROM notification AS waiting JOIN episode_event AS event USING (event_id)
     LEFT JOIN usable_channel AS tried ON tried.channel_id = waiting.channel_id
-    WHERE waiting.delivered_at IS NULL AND coalesce(waiting.leased_until, '-infinity') <= %(now)s
+    WHERE waiting.delivered_at IS NULL AND waiting.withdrawn_at IS NULL
+      AND coalesce(waiting.leased_until, '-infinity') <= %(now)s
       AND ((waiting.due_at <= %(now)s AND tried.channel_id IS NULL) OR waiting.channel_since <= %(tried_since)s)
     ORDER BY waiting.due_at LIMIT 1000
     FOR UPDATE OF waiting SKIP LOCKED

@@ -44,6 +44,7 @@ class Sender:
         now = self.clock.now()
         with self.pool.connection() as conn:
             receipts.heed(conn, now=now)
+            outbox.withdraw(conn, now=now)
             failed = route(conn, now=now, fallback=self._span(self.fallback_seconds))
         if failed:
             log.error("nobody_reached", notifications=failed)
@@ -107,7 +108,14 @@ class Sender:
         if len(alerts) == 1:
             told = texts.alert(alerts[0], language=language, repeat=repeat)
         else:
-            told = texts.bundle(alerts, worklist=f"{self.screens_url}/", language=language, repeat=repeat)
+            both = (leased[0].notification_id, leased[-1].notification_id)
+            told = texts.bundle(
+                alerts,
+                page=f"{self.screens_url}/b/{one_tap.bundle_token(*both, key=self._key)}",
+                worklist=f"{self.screens_url}/",
+                language=language,
+                repeat=repeat,
+            )
         return replace(told, receipt=one_tap.token(leased[0].notification_id, key=self._key, purpose="receipt"))
 
     def _record(self, conn: Connection, leased: Sequence[Leased], error: DeliveryError | None) -> None:

@@ -69,8 +69,8 @@ def alert(one: Alert, *, language: Language, repeat: bool = False) -> Message:
     )
 
 
-def bundle(alerts: Sequence[Alert], *, worklist: str, language: Language, repeat: bool = False) -> Message:
-    """Several alerts in one message, the gravest first."""
+def bundle(alerts: Sequence[Alert], *, page: str, worklist: str, language: Language, repeat: bool = False) -> Message:
+    """Several alerts in one message, the gravest first; `page` lists them, each with its button, without a sign-in."""
     alerts = sorted(alerts, key=lambda one: (-SEVERITIES.index(one.severity), one.number))
     grave = sum(one.severity == "alarm" for one in alerts)
     words = SEVERITY_WORDS[language]
@@ -80,7 +80,7 @@ def bundle(alerts: Sequence[Alert], *, worklist: str, language: Language, repeat
         again = ", répétition" if repeat else ""
         subject, short = f"Vigie : {count} alertes{alarms}{again}", f"Vigie: {count} alertes{alarms}{again}:"
         said, item, end = f"{count} alertes{alarms}.", "Alerte n° {} ({}) : je m'en occupe", " Ne remplace pas le 15."
-        whole = "La liste de travail :"
+        these, whole = "Toutes sur une page (sans mot de passe) :", "La liste de travail :"
     else:
         alarms = f", {grave} alarm{'s' if grave > 1 else ''} among them" if grave else ""
         again = ", repeat" if repeat else ""
@@ -90,15 +90,22 @@ def bundle(alerts: Sequence[Alert], *, worklist: str, language: Language, repeat
             "Alert no. {} ({}): I take care of it",
             " Not an emergency service.",
         )
-        whole = "The worklist:"
+        these, whole = "All on one page (no password):", "The worklist:"
     lines = [f"{item.format(one.number, words[one.severity])} {link(one.take)}" for one in alerts]
     return Message(
         reference=f"vigie-{alerts[0].number}-{count}",
         subject=subject,
         html=_paragraphs(
-            [said, *([REPEAT[language]] if repeat else []), *lines, f"{whole} {link(worklist)}", FOOT[language]]
+            [
+                said,
+                *([REPEAT[language]] if repeat else []),
+                *lines,
+                f"{these} {link(page)}",
+                f"{whole} {link(worklist)}",
+                FOOT[language],
+            ]
         ),
-        sms=_with_room_for(_numbered(short, numbers, worklist), end),
+        sms=_with_room_for(_numbered(short, numbers, page), end),
     )
 
 

@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from psycopg.types.json import Jsonb
 
 from alerts import episode_store, policy, store
+from alerts.delivery import outbox
+from alerts.delivery.route import route
 from alerts.judgement.assessment import Assessment, Finding
 from alerts.policy import Episode
 from alerts.router import Router
@@ -22,7 +24,7 @@ from schemas.duty import Team
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ACT: LiteralString = """
 INSERT INTO acknowledgement (request_id, episode_id, action, outcome, note, author, at, until)
 VALUES (%(request_id)s, %(episode_id)s, %(action)s, %(outcome)s, 'because', %(author)s, %(at)s, %(until)s)
@@ -32,6 +34,9 @@ SELECT episode_id, state, severity, next_at, snoozed_until, step,
        (SELECT count(*) FROM notification AS n WHERE n.episode_id = e.episode_id)::int,
        (SELECT max(at) FROM acknowledgement AS a WHERE a.episode_id = e.episode_id)
 FROM episode AS e WHERE closed_at IS NULL
+"""
+NOTIFIED: LiteralString = """
+SELECT delivered_at, withdrawn_at, due_at, closed_at, created_at FROM notification JOIN episode USING (episode_id)
 """
 HISTORY: LiteralString = """
 SELECT episode_id, at FROM episode_event ORDER BY event_id
@@ -64,7 +69,7 @@ class Life(RuleBasedStateMachine):
         self.now = NOW
         self.conn.execute("TRUNCATE episode, episode_event, notification, acknowledgement, delivery_attempt CASCADE")
         self.conn.commit()
-        self.routed_at = self.now
+        self.routed_at = self.sent_at = self.now
         self.paged: set[int] = set()
 
     def _committed(self, work: Callable[[], Any], *, crashes: bool) -> Any:
@@ -137,6 +142,34 @@ class Life(RuleBasedStateMachine):
         )
         if told and not crashes:
             self.routed_at = NOW - DAY  # what was hastened is due now
+
+    @rule(works=st.booleans(), crashes=st.booleans())
+    def send(self, works: bool, crashes: bool) -> None:
+        """A round of the sender; it may die between the lease and the mark, its gateway may refuse."""
+        outbox.withdraw(self.conn, now=self.now)
+        route(self.conn, now=self.now, fallback=2 * MINUTE)
+        self.conn.commit()
+        open_now = {row[0] for row in self._open()}
+        for channel_id in outbox.due_channels(self.conn, now=self.now):
+            leased = outbox.lease(self.conn, channel_ids=[channel_id], now=self.now, until=self.now + 2 * MINUTE)
+            self.conn.commit()
+            assert {one.episode_id for one in leased} <= open_now, "nobody is told of what is closed"
+            if leased and works and not crashes:
+                outbox.delivered(self.conn, leased, now=self.now, detail="")
+            elif leased and not crashes:
+                due = [self.now + 5 * MINUTE for _ in leased]
+                outbox.failed(self.conn, leased, now=self.now, due=due, detail="", permanent=False)
+        self.conn.commit()
+        self.sent_at = self.now
+
+    @invariant()
+    def what_was_told_is_delivered_or_will_be_or_was_closed_before(self) -> None:
+        rows: list[Any] = self.conn.execute(NOTIFIED).fetchall()
+        for delivered_at, withdrawn_at, due_at, closed_at, created_at in rows:
+            if delivered_at is None and withdrawn_at is None:
+                assert due_at <= max(self.sent_at, created_at) + 20 * MINUTE, "it is tried again soon"
+            assert withdrawn_at is None or closed_at is not None, "an open alert's message was given up"
+        self.conn.commit()
 
     @invariant()
     def no_raised_alert_is_without_a_next_step(self) -> None:

@@ -69,12 +69,12 @@ def test_what_a_broken_gateway_cannot_send_goes_by_the_next_channel_in_time_and_
         broken = SmsGateway(mood=mood if mood != "refuses" else "takes")
         if mood != "refuses":
             stack.enter_context(broken.open())
-        nurse = channel_of_sms(connection, broken, answer_seconds=6)
+        nurse = channel_of_sms(connection, broken, answer_seconds=4)
         clinic.prefer(connection, nurse, bundle=False)
         clinic.add_channel(connection, nurse, mailbox.url.replace("garde@", "claire@"))
         colleague = clinic.add_user(connection, notify_url=mailbox.url, language="en")
         clinic.prefer(connection, colleague, bundle=False)
-        with running(database_url, start=NOW, fallback_seconds=4), running(database_url, start=NOW, fallback_seconds=4):
+        with running(database_url, start=NOW, fallback_seconds=2), running(database_url, start=NOW, fallback_seconds=2):
             numbers = clinic.raise_alerts(connection, nurse, count=20)
             theirs = clinic.raise_alerts(connection, colleague, count=20)
             eventually(lambda: len([m for m in mailbox.messages if "garde" in m["to"]]) == 20)
@@ -90,7 +90,7 @@ def test_what_a_broken_gateway_cannot_send_goes_by_the_next_channel_in_time_and_
 def test_one_gateway_takes_no_more_than_its_own_lanes(database_url: str, connection: Connection) -> None:
     with SmsGateway(mood="hangs").open() as hung, Mailbox().open() as mailbox:
         for number in range(40):
-            clinic.raise_alerts(connection, clinic.add_user(connection, notify_url=f"{hung.url}?rto=5&u={number}"))
+            clinic.raise_alerts(connection, clinic.add_user(connection, notify_url=f"{hung.url}?rto=2&u={number}"))
         with running(database_url, start=NOW):
             eventually(lambda: len(hung.asked) == 4)
             clinic.raise_alerts(connection, clinic.add_user(connection, notify_url=mailbox.url))
@@ -185,6 +185,30 @@ def test_the_first_alert_goes_now_the_rest_in_one_message_and_an_alarm_at_once(
     assert f"alerte {first[0]} " in gateway.taken[0]
     assert f"3 alertes: {', '.join(map(str, rest))} https" in gateway.taken[1]
     assert f"2 alertes, dont 1 alarme: {alarm[0]}, {later[0]} https" in gateway.taken[2]
+    link = gateway.taken[1].split("https://vigie.example/b/")[1].split()[0]
+    ends = one_tap.read_bundle(link, key=outbox.signing_key(connection))
+    told = connection.execute("SELECT event_id FROM notification WHERE notification_id BETWEEN %s AND %s", ends)
+    assert [number for (number,) in told] == rest, "its one link opens a page with these three"
+
+
+def test_what_was_closed_before_its_sending_is_not_sent_and_says_so(send: Round, connection: Connection) -> None:
+    with SmsGateway(mood="answers_500").open() as gateway, Mailbox().open() as mailbox:
+        nurse = channel_of_sms(connection, gateway)
+        clinic.add_channel(connection, nurse, mailbox.url)
+        clinic.raise_alerts(connection, nurse, severity="alarm")
+        send(0 * SECOND)
+        clinic.close_all(connection, at=NOW + SECOND)
+        (later,) = clinic.raise_alerts(connection, nurse, severity="alarm", at=NOW + 2 * SECOND)
+        gateway.mood = "takes"
+        for seconds in (3, 30, 150, 600):
+            send(seconds * SECOND)
+    assert mailbox.messages == []
+    assert [f"alerte {later} " in text for text in gateway.taken] == [True]
+    rows = connection.execute(
+        "SELECT delivered_at IS NULL, withdrawn_at IS NULL FROM notification ORDER BY notification_id"
+    ).fetchall()
+    assert rows == [(True, False), (False, True)]
+    assert clinic.count(connection, ATTEMPTS) == 2, "the failed one is still on record"
 
 
 def test_a_channel_sleeps_in_its_quiet_hours_for_all_but_an_alarm(send: Round, connection: Connection) -> None:

@@ -16,6 +16,7 @@ from schemas.alert import SEVERITIES, Severity
 
 REVIEWED = Path(__file__).parent / "reviewed_texts.txt"
 URL = "https://vigie.chu-exemple.fr"
+PAGE = f"{URL}/b/9ix-9jb.4Fh7_kQ-2mZa0bCd"
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FACTS = {
@@ -50,10 +51,10 @@ def all_messages() -> dict[str, Message]:
             found[f"{language} {severity}"] = texts.alert(alert(4711, severity), language=language)
         found[f"{language} repeat"] = texts.alert(alert(4711), language=language, repeat=True)
         several = [alert(4711, "watch"), alert(4712, "alarm"), alert(4713)]
-        found[f"{language} bundle"] = texts.bundle(several, worklist=f"{URL}/", language=language)
+        found[f"{language} bundle"] = texts.bundle(several, page=PAGE, worklist=f"{URL}/", language=language)
         many = [alert(number) for number in range(10_001, 10_051)]
         found[f"{language} bundle of 50, repeat"] = texts.bundle(
-            many, worklist=f"{URL}/", language=language, repeat=True
+            many, page=PAGE, worklist=f"{URL}/", language=language, repeat=True
         )
         for kind in KINDS:
             found[f"{language} {kind}"] = plain_texts.message(kind, FACTS, notice_id=3, url=URL, language=language)
@@ -106,7 +107,7 @@ def test_an_alert_is_one_sms_with_its_link_and_number_however_long_the_host(
 def test_a_bundle_names_as_many_alerts_as_one_sms_holds_and_counts_the_rest(
     numbers: list[int], language: Language
 ) -> None:
-    told = texts.bundle([alert(number) for number in numbers], worklist=f"{URL}/", language=language)
+    told = texts.bundle([alert(number) for number in numbers], page=PAGE, worklist=f"{URL}/", language=language)
     assert gsm7.septets(told.sms) <= gsm7.ONE_PART
     named = re.search(r": ([\d, ]+?)(?: \+(\d+))? https", told.sms)
     assert named

@@ -19,7 +19,7 @@ PAGES = (
     "/programme", "/detection", "/detection/trials/1", "/detection/trials/4", "/detection/shadow",
     "/detection/card",
     "/pauses", "/patients/p-0003/pauses",
-    "/account", "/t/nothing",
+    "/account", "/t/nothing", "/b/nothing",
     "/duty", "/duty/1", "/duty/1?at=2026-11-29T03:00&severity=alarm",
 )  # fmt: skip
 NO_PAGES = {

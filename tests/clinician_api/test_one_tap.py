@@ -1,5 +1,6 @@
 """The link in a message: one button, once, for 72 hours, without a sign-in and without a patient."""
 
+import re
 from datetime import timedelta
 
 import httpx2
@@ -84,6 +85,58 @@ def test_another_site_cannot_press_the_button(site: Site, connection: Connection
     answer: httpx2.Response = site.client().post(f"/t/{sent.token}", headers={"Origin": "https://elsewhere.example"})
     assert answer.status_code == 403
     assert sent.state() == [("new", None)]
+
+
+def bundle(conn: Connection, nurse: int, *, count: int, age: timedelta = timedelta(0)) -> tuple[list[int], str]:
+    """Alerts to her that went in one message; their numbers and the link in it."""
+    numbers = clinic.raise_alerts(conn, nurse, count=count, at=CLOCK.now() - age)
+    rows = conn.execute(
+        "SELECT key, min(notification_id), max(notification_id) FROM signing_key, notification"
+        " WHERE event_id = ANY(%s) GROUP BY key",
+        (numbers,),
+    ).fetchone()
+    conn.commit()
+    assert rows
+    key, first, last = rows
+    assert isinstance(key, bytes)
+    return numbers, one_tap.bundle_token(int(str(first)), int(str(last)), key=key)
+
+
+def test_a_bundles_link_lists_its_alerts_and_each_is_taken_by_its_own_button_once(
+    site: Site, connection: Connection
+) -> None:
+    nurse = clinic.add_user(connection, language="fr")
+    clinic.raise_alerts(connection, nurse, at=CLOCK.now())
+    numbers, token = bundle(connection, nurse, count=3)
+    clinic.raise_alerts(connection, clinic.add_user(connection, role="cardiologist"), at=CLOCK.now())
+    phone = site.client()
+    phone.head(f"/b/{token}")
+    shown = phone.get(f"/b/{token}").text
+    assert [int(number) for number in re.findall(r"Alerte n° (\d+)", shown)] == numbers
+    assert "P-" not in shown, "no patient's pseudonym"
+    assert clinic.count(connection, "SELECT count(*)::int FROM acknowledgement") == 0, "a mail scanner has opened it"
+    for _ in range(2):
+        done = phone.post(f"/b/{token}", data={"number": numbers[1]}, follow_redirects=True)
+    assert (done.text.count("c’est enregistré"), done.text.count("<button")) == (1, 2)
+    taken = connection.execute("SELECT event_id FROM acknowledgement JOIN episode_event USING (episode_id)").fetchall()
+    connection.commit()
+    assert taken == [(numbers[1],)]
+    stranger = phone.post(f"/b/{token}", data={"number": numbers[0] - 1}, follow_redirects=True)
+    assert stranger.status_code == 200
+    forged = [f"{token[:-1]}x", token.replace("-", "-z", 1), "-.x", "nothing"]
+    assert [phone.post(f"/b/{one}", data={"number": numbers[0]}).status_code for one in forged] == [404] * 4
+    clinic.close_all(connection, at=CLOCK.now())
+    assert phone.get(f"/b/{token}").text.count("déjà clôturée") == 2
+    assert clinic.count(connection, "SELECT count(*)::int FROM acknowledgement WHERE action = 'take'") == 1
+
+
+def test_a_bundles_link_is_valid_for_72_hours(site: Site, connection: Connection) -> None:
+    nurse = clinic.add_user(connection, language="fr")
+    numbers, token = bundle(connection, nurse, count=2, age=page.VALID + timedelta(minutes=1))
+    answers = [site.client().get(f"/b/{token}")]
+    answers.append(site.client().post(f"/b/{token}", data={"number": numbers[0]}, follow_redirects=True))
+    assert [(one.status_code, "a expiré" in one.text) for one in answers] == [(410, True)] * 2
+    assert clinic.count(connection, "SELECT count(*)::int FROM acknowledgement") == 0
 
 
 def test_a_receipt_is_kept_for_the_reference_that_we_gave_and_no_other(site: Site, connection: Connection) -> None:
