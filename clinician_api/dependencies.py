@@ -100,6 +100,13 @@ class Page:
     def words(self) -> Words:
         return words_of(self.request)
 
+    @property
+    def address(self) -> str:
+        """Where this page can be had again: what a form was answered with, where the form is."""
+        is_read = self.request.method in {"GET", "HEAD"}
+        parts = urlsplit(str(self.request.url) if is_read else self.request.headers.get("referer", "/"))
+        return parts.path + (f"?{parts.query}" if parts.query else "")
+
     def answer(self, template: str, *, status: int = 200, zone: str | None = None, **content: object) -> Response:
         """A page; `zone` is the patient's, if the page is one patient's."""
         words = Words(language=self.words.language, zone=zone) if zone else self.words
@@ -110,7 +117,8 @@ class Page:
             content={
                 "user": getattr(self.request.state, "user", None),
                 "now": self.now,
-                "here": str(self.request.url.path),
+                "here": self.request.url.path,
+                "again": self.address,
             }
             | content,
         )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from clinician_api import audit
@@ -16,12 +16,10 @@ MOST_AS_TYPED = 8
 
 
 @router.get("/patients")
-def show(
-    conn: Transaction, user: SignedIn, now: Now, page: ThePage, q: Annotated[str, Query(max_length=100)] = ""
-) -> Response:
-    """Every patient; with `q` those who are looked for, for old links: our own forms put no name into an address."""
+def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response:
+    """The first by name; who is looked for is asked by POST: a name must not stand in an address."""
     audit.write(conn, "patients.read", of="", by=user.user_id, at=now)
-    return _answer(conn, page, q)
+    return _answer(conn, page, "")
 
 
 @router.post("/patients", dependencies=[OwnForm])

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from clinician_api import vocabulary
+from clinician_api import typeface, vocabulary
 from clinician_api.language import Words, message
 from clinician_api.patient.chart import Chart
 from clinician_api.patient.journal_record import Entry
@@ -105,13 +105,13 @@ class Summary:
         said += [" ".join(entry.note.split())[:SHORT]] if entry.note else []
         return ": ".join(said)
 
-    def head(self) -> str:
-        """Who it is, by name where there is one."""
+    def head(self) -> list[str]:
+        """Who it is: the name where there is one, and what tells namesakes apart."""
         who = self.who
         if who.birth_date is None:
-            return who.patient_id
+            return [who.patient_id]
         born = self.words.day(who.birth_date)
-        return f"{who.family_name} {who.given_name}, {born}, {who.sex}, INS {who.ins} ({who.patient_id})"
+        return [f"{who.family_name} {who.given_name}", f"{born}, {who.sex}, INS {who.ins} ({who.patient_id})"]
 
     def foot(self) -> str:
         return self._say(SAID, when=self.words.moment(self.now))
@@ -119,7 +119,7 @@ class Summary:
 
 def as_text(summary: Summary) -> str:
     """Lines that any record takes, without markup."""
-    paragraphs = [[summary.words.text(TITLE), summary.head()]]
+    paragraphs = [[summary.words.text(TITLE), ", ".join(summary.head())]]
     paragraphs += [
         [*([f"{head} :"] if head else []), *(f"- {line}" for line in said)] for head, said in summary.lines()
     ]
@@ -138,24 +138,31 @@ def as_pdf(summary: Summary, picture: Chart) -> bytes:
     pdf.set_margins(LEFT_MM, 10)
     pdf.set_auto_page_break(auto=False)
     pdf.add_page()
-    _say(pdf, summary.words.text(TITLE), size=9)
-    _say(pdf, summary.head(), size=13, style="B")
+    typeface.load(pdf)
+    typeface.shape(pdf, direction="ltr")
+    _say(pdf, summary.words.text(TITLE), size=8)
+    name, *rest = summary.head()
+    typeface.shape(pdf, direction=None)  # a name alone on its line runs its own way
+    _say(pdf, name, size=12, style="B")
+    typeface.shape(pdf, direction="ltr")
+    for line in rest:
+        _say(pdf, line, size=8.5)
     _draw(pdf, picture, summary.words)
     for head, said in summary.lines():
         if head:
-            _say(pdf, head, size=10, style="B")
+            _say(pdf, head, size=9, style="B")
         for line in said:
-            _say(pdf, f"- {line}", size=9)
+            _say(pdf, f"– {line}", size=8)
     pdf.set_y(-11)
-    _say(pdf, summary.foot(), size=7.5, last=True)
+    _say(pdf, summary.foot(), size=7, last=True)
     return bytes(pdf.output())
 
 
 def _say(pdf: FPDF, text: str, *, size: float, style: str = "", last: bool = False) -> None:
     if not last and pdf.get_y() > 297 - 20:
         return
-    pdf.set_font("helvetica", style=style, size=size)
-    pdf.multi_cell(0, size * 0.5, plain(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    pdf.set_font(typeface.NAME, style=style, size=size)
+    pdf.multi_cell(0, size * 0.5, typeface.printable(pdf, text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     pdf.ln(0.8)
 
 
@@ -166,7 +173,7 @@ def _draw(pdf: FPDF, picture: Chart, words: Words) -> None:
     def at(x: float, y: float) -> tuple[float, float]:
         return LEFT_MM + x * scale, top + y * scale
 
-    pdf.set_font("helvetica", size=7)
+    pdf.set_font(typeface.NAME, size=6.5)
     for gap, _ in picture.gaps:
         pdf.set_fill_color(225, 229, 231)
         pdf.rect(*at(gap.x, gap.y), gap.width * scale, gap.height * scale, style="F")
@@ -179,7 +186,7 @@ def _draw(pdf: FPDF, picture: Chart, words: Words) -> None:
         pdf.line(*at(picture.left, y), *at(picture.width - picture.right, y))
         pdf.text(*at(picture.left - 34, y + 4), f"{kg:.0f} kg")
     for x, day in picture.ticks_at:
-        pdf.text(*at(x - 18, picture.height - 8), plain(words.short_day(day)))
+        pdf.text(*at(x - 18, picture.height - 8), words.short_day(day))
     pdf.set_draw_color(47, 125, 107)
     pdf.set_line_width(0.4)
     for (x, y), end in _corners(picture.dry):
@@ -211,11 +218,3 @@ def _corners(path: str) -> list[tuple[tuple[float, float], tuple[float, float]]]
         found.append(((x, y), new))
         (x, y), index = new, index + 2
     return found
-
-
-def plain(text: str) -> str:
-    """Within the PDF's own fonts (Latin-1); a letter that is not shows as a question mark, and stands in the text."""
-    return text.translate(_PLAINER).encode("latin-1", "replace").decode("latin-1")
-
-
-_PLAINER = {0x202F: " ", 0x2019: "'", 0x2013: "-", 0x2212: "-", 0x2026: "...", 0x0153: "oe", 0x0152: "OE", 0x2192: "->"}

@@ -11,7 +11,8 @@ from psycopg.rows import class_row
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
-from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
+from clinician_api.access.sessions import User
+from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from schemas.database import Connection
 from schemas.patient import LentScale
 
@@ -56,11 +57,21 @@ def stock(conn: Connection, q: str) -> list[Stocked]:
 
 
 @router.get("/scales")
-def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage, q: str = "") -> Response:
+def show(conn: Transaction, user: SignedIn, page: ThePage) -> Response:
     """The stock."""
-    audit.write(conn, "scales.read", of="", by=user.user_id, at=now)
-    found = stock(conn, q[:100])
-    return page.answer("scale_stock.html", scales=found[:MOST], more=len(found) > MOST, q=q[:100])
+    return _answer(conn, page, user, "")
+
+
+@router.post("/scales", dependencies=[OwnForm])
+def search(conn: Transaction, user: SignedIn, page: ThePage, q: Annotated[str, Form(max_length=100)] = "") -> Response:
+    """Those whose number or borrower holds `q`: people type names, and none must stand in an address."""
+    return _answer(conn, page, user, q)
+
+
+def _answer(conn: Connection, page: Page, user: User, q: str) -> Response:
+    audit.write(conn, "scales.read", of="", by=user.user_id, at=page.now)
+    found = stock(conn, q)
+    return page.answer("scale_stock.html", scales=found[:MOST], more=len(found) > MOST, q=q)
 
 
 RETURN: LiteralString = """

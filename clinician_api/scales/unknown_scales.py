@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, LiteralString
+from typing import Annotated, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException, Query
+from fastapi import APIRouter, Form, HTTPException
 from psycopg.rows import class_row
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
+from clinician_api.access.sessions import User
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.enrol import enrolment
 from clinician_api.language import CLINIC_ZONE, message
@@ -82,13 +83,13 @@ class Draft:
 
 
 @router.get("/unknown-scales/claim")
-def choose(
-    conn: Transaction, user: SignedIn, now: Now, page: ThePage, site: str, device_id: str,
-    q: Annotated[str, Query(max_length=100)] = "",
-) -> Response:  # fmt: skip
+def choose(conn: Transaction, user: SignedIn, page: ThePage, site: str, device_id: str) -> Response:
     """The form: search the patient, say since when."""
-    audit.write(conn, "patients.read", of="", by=user.user_id, at=now)
-    scale = LentScale(site=_text(site), device_id=_text(device_id))
+    return _search(conn, page, user, LentScale(site=_text(site), device_id=_text(device_id)), q="")
+
+
+def _search(conn: Connection, page: Page, user: User, scale: LentScale, *, q: str) -> Response:
+    audit.write(conn, "patients.read", of="", by=user.user_id, at=page.now)
     if has_it := borrower(conn, scale):
         return _claimed_meanwhile(page, has_it)
     return _form(conn, page, scale, q=q)
@@ -121,9 +122,12 @@ def claim(  # noqa: PLR0913, PLR0917 a form's fields
     patient_id: Annotated[str, Form()] = "",
     since: Annotated[str, Form()] = "",
     q: Annotated[str, Form(max_length=100)] = "",
+    act: Annotated[Literal["search", "claim"], Form()] = "claim",
 ) -> Response:
-    """It is this patient's, and so is what it sent since then."""
+    """It is this patient's, and so is what it sent since then; or a search, whose names must stand in no address."""
     scale = LentScale(site=_text(site), device_id=_text(device_id))
+    if act == "search":
+        return _search(conn, page, user, scale, q=q)
     conn.execute(LOCK_SCALE, vars(scale))
     if has_it := borrower(conn, scale):
         return _to_patient(conn, scale, has_it) if has_it == patient_id else _claimed_meanwhile(page, has_it)

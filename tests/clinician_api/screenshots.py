@@ -17,7 +17,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 IN_DOCS = {"phone": 390, "wide": 1280}
 PATHS = {
-    "patients": "/patients", "patients-none": "/patients?q=zzzz", "unknown-scales": "/unknown-scales",
+    "patients": "/patients", "unknown-scales": "/unknown-scales",
     "enrol": "/enrol", "enrol-import": "/enrol/import", "scales": "/scales", "then": "/then",
     "programme": "/programme?months=1", "programme-year": "/programme?months=12", "detection": "/detection",
     "shadow": "/detection/shadow", "card": "/detection/card", "duty": "/duty", "pauses": "/pauses",

@@ -12,7 +12,7 @@ from tests.clinician_api import seed, trying
 from tests.clinician_api.conftest import CLOCK, Screen, Site
 
 PAGES = (
-    "/", "/?open=p-0007", "/?open=nobody", "/?section=decompensation", "/monday", "/patients", "/patients?q=zzz",
+    "/", "/?open=p-0007", "/?open=nobody", "/?section=decompensation", "/monday", "/patients",
     "/patients/p-0003", "/patients/p-0007?range=all", "/patients/p-0002",
     "/unknown-scales", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol", "/enrol/import", "/scales",
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",

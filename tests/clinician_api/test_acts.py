@@ -138,7 +138,7 @@ def test_hostile_text_is_shown_as_text(connection: Connection, people: Site) -> 
     connection.commit()
     client = people.signed_in()
     client.post("/episodes/1/close", data=form(client, outcome="other", note=HOSTILE))
-    for path in (PAGE, "/patients/p-0002", "/patients?q=%3Cscript%3E", "/patients"):
+    for path in (PAGE, "/patients/p-0002", "/patients"):
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "<b>" not in page
@@ -181,7 +181,7 @@ def test_what_is_not_there_is_a_page_that_says_so(people: Site, path: str) -> No
     assert "Il n'y a rien ici" in answer.text
 
 
-@pytest.mark.parametrize("path", [f"{PAGE}?range=12", "/episodes/x", "/patients?q=" + "x" * 101])
+@pytest.mark.parametrize("path", [f"{PAGE}?range=12", "/episodes/x"])
 def test_a_request_that_makes_no_sense_is_a_page_too(people: Site, path: str) -> None:
     assert people.signed_in().get(path).status_code == 422
 
@@ -243,7 +243,8 @@ def test_an_empty_worklist_proves_that_it_is_true(connection: Connection, site: 
      ("%", []), ("_", []), ("nobody", []), ("\\", [])],
 )  # fmt: skip
 def test_patients_are_found_by_name_and_pseudonym(clinic: Site, asked: str, found: list[str]) -> None:
-    page = clinic.signed_in().get("/patients", params={"q": asked}).text
+    client = clinic.signed_in()
+    page = client.post("/patients", data={"csrf": csrf(client), "q": asked}).text
     assert re.findall(r'href="/patients/(p-\d+)"', page) == found
 
 

@@ -60,6 +60,7 @@ def test_a_nurse_claims_a_scale_by_keyboard_and_lands_on_the_patient(
     page.get_by_label("Nom, pseudonyme ou INS").fill("thomas od")
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio")).to_have_count(1)
+    assert "thomas" not in page.url.lower()
     page.get_by_role("radio", name=re.compile("THOMAS Odette", re.IGNORECASE)).press("Space")
     page.get_by_role("button", name="La prêter à ce patient").press("Enter")
     expect(page).to_have_url(re.compile(r"/patients/p-0002\?joined=3$"))
