@@ -17,7 +17,7 @@ from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap, receipts
 from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
 from clinician_api.detection import card, shadow, signing, trials
-from clinician_api.duty import calendar
+from clinician_api.duty import calendar, upkeep
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import (
     dry_weight,
@@ -72,6 +72,7 @@ ROUTERS = (
     trials.router,
     signing.router,
     calendar.router,
+    upkeep.router,
     shadow.router,
     card.router,
 )

@@ -74,6 +74,11 @@ POSTS = {
     "backup": message("Backup"),
 }
 """In the chain of whom an alert is told; a duty, not a profession."""
+UPKEEP = {
+    "operations": (message("Operations"), message("Is told of programs, channels and test alerts that fail.")),
+    "technical": (message("Technician"), message("Is told of scales that have been silent for three days.")),
+}
+"""What each is, and what it hears of."""
 ROLES = {"nurse": message("Nurse"), "cardiologist": message("Cardiologist")}
 EXCLUSIONS = {
     "other_person": message("another person's weight"),

@@ -7,6 +7,7 @@ written once, whoever looks how often.
 from datetime import datetime
 from typing import LiteralString
 
+from alerts.days import ending_pauses
 from schemas.database import Connection
 
 REQUESTS: LiteralString = """
@@ -17,7 +18,8 @@ FROM channel_request AS asked WHERE at > now() - interval '15 minutes' AND NOT E
     SELECT FROM plain_notice AS told WHERE told.channel_id = asked.channel_id AND about = request_id::text)
 ON CONFLICT DO NOTHING
 """
-# At its hour in Paris, at most two hours late: nobody reads the morning's count in the evening.
+# At its hour in Paris, at most two hours late: nobody reads the morning's count in the evening. Of the patients of the
+# reader's teams and of those without a team; of everybody's, for who has no duty in any.
 DIGESTS: LiteralString = """
 INSERT INTO plain_notice (kind, about, user_id, created_at, due_at, facts)
 SELECT 'digest', here::date::text, user_id, %(now)s, %(now)s, (
@@ -25,8 +27,14 @@ SELECT 'digest', here::date::text, user_id, %(now)s, %(now)s, (
         'open', count(*), 'alarm', count(*) FILTER (WHERE severity = 'alarm'),
         'new', count(*) FILTER (WHERE state = 'new'),
         'recent', count(*) FILTER (WHERE opened_at > %(now)s - interval '1 day'))
-    FROM episode WHERE closed_at IS NULL)
-FROM delivery_preference, (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock
+    FROM episode WHERE closed_at IS NULL AND patient_id <> 'VIGIE-CANARY' AND (own.teams = '{}' OR coalesce((
+        SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
+        ORDER BY patient_team_id DESC LIMIT 1) = ANY(own.teams), true)))
+FROM delivery_preference CROSS JOIN LATERAL (
+    SELECT ARRAY(SELECT team_id FROM duty_shift WHERE user_id = delivery_preference.user_id AND ended_at IS NULL
+                 UNION SELECT team_id FROM duty_stand_in WHERE user_id = delivery_preference.user_id
+                   AND ended_at IS NULL AND until > %(now)s) AS teams) AS own,
+    (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock
 WHERE here::time >= digest_at AND here::time - digest_at < interval '2 hours'
   AND user_id IN (SELECT user_id FROM usable_channel)
 ON CONFLICT DO NOTHING
@@ -44,40 +52,23 @@ ON CONFLICT DO NOTHING
 """
 # Each scale once: on the morning after its third mute day.
 MUTE_SCALES: LiteralString = """
-INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
-SELECT 'scales_silent', here::date::text, duty, %(now)s, %(now)s, jsonb_build_object('count', mute.count, 'days', 3)
-FROM contact, (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock, LATERAL (
+INSERT INTO plain_notice (kind, about, user_id, duty, created_at, due_at, facts)
+SELECT 'scales_silent', here::date::text, user_id, duty, %(now)s, %(now)s,
+       jsonb_build_object('count', mute.count, 'days', 3)
+FROM told_of, (SELECT %(now)s AT TIME ZONE 'Europe/Paris' AS here) AS clock, LATERAL (
     SELECT count(*) FROM patient_day AS third
     WHERE third.day = here::date - 1 AND third.state = 'scale_silent'
       AND 2 = (SELECT count(*) FROM patient_day AS before WHERE before.patient_id = third.patient_id
                  AND before.day IN (third.day - 1, third.day - 2) AND before.state = 'scale_silent')
       AND NOT EXISTS (SELECT FROM patient_day AS before WHERE before.patient_id = third.patient_id
                         AND before.day = third.day - 3 AND before.state = 'scale_silent')) AS mute
-WHERE duty = 'technical' AND here::time >= '09:00' AND mute.count > 0
-ON CONFLICT DO NOTHING
-"""
-
-# On the morning before its last day, to whoever set that day; to the nurses, if no message reaches them any more.
-ENDING_PAUSES: LiteralString = """
-INSERT INTO plain_notice (kind, about, user_id, created_at, due_at, facts)
-SELECT 'pause_ends', pause_id || ' until ' || last_day, person.user_id, %(now)s, %(now)s,
-       jsonb_build_object('pause', pause_id, 'day', last_day)
-FROM standing_pause AS pause, LATERAL (
-    SELECT (last_day - 1 + time '09:00') AT TIME ZONE 'Europe/Paris' AS at) AS reminder, LATERAL (
-    SELECT user_id FROM usable_channel WHERE user_id = pause.author
-    UNION
-    SELECT user_id FROM usable_channel JOIN app_user USING (user_id)
-    WHERE role = 'nurse' AND NOT EXISTS (SELECT FROM usable_channel WHERE user_id = pause.author)) AS person
-WHERE last_day BETWEEN greatest(first_day, (%(now)s AT TIME ZONE 'Europe/Paris')::date)
-                   AND (%(now)s AT TIME ZONE 'Europe/Paris')::date + 1
-  AND first_day > (%(now)s AT TIME ZONE 'Europe/Paris')::date - 185
-  AND changed_at < reminder.at AND reminder.at <= %(now)s
-  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = pause.patient_id)
+WHERE told_of.of = 'technical' AND here::time >= '09:00' AND mute.count > 0
 ON CONFLICT DO NOTHING
 """
 
 
 def write(conn: Connection, *, now: datetime) -> None:
     """Write what its hour has come for."""
-    for statement in (REQUESTS, DIGESTS, REMINDERS, MUTE_SCALES, ENDING_PAUSES):
+    for statement in (REQUESTS, DIGESTS, REMINDERS, MUTE_SCALES):
         conn.execute(statement, {"now": now})
+    ending_pauses.remind(conn, now=now)

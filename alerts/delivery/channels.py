@@ -31,7 +31,7 @@ INSERT INTO plain_notice (kind, about, user_id, duty, created_at, due_at, facts)
 SELECT 'channel_disabled', %(about)s, user_id, duty, %(now)s, %(now)s,
        jsonb_build_object('channel', %(channel_id)s::bigint, 'scheme', %(scheme)s::text)
 FROM (SELECT %(user_id)s::bigint AS user_id, NULL AS duty UNION ALL
-      SELECT NULL, duty FROM contact WHERE duty = 'operations') AS told
+      SELECT user_id, duty FROM told_of WHERE told_of.of = 'operations') AS told
 ON CONFLICT DO NOTHING
 """
 

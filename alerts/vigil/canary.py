@@ -15,10 +15,10 @@ SELECT EXISTS (SELECT FROM reading WHERE site = %(site)s AND device_id = %(devic
 FROM patient WHERE patient_id = %(patient)s AND enrolled_at < %(weighed_at)s
 """
 PAGE: LiteralString = """
-INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
-SELECT 'canary_late', %(day)s::text, duty, %(now)s, %(now)s,
+INSERT INTO plain_notice (kind, about, user_id, duty, created_at, due_at, facts)
+SELECT 'canary_late', %(day)s::text, user_id, duty, %(now)s, %(now)s,
        jsonb_build_object('day', %(day)s::text, 'missing', %(missing)s::text)
-FROM contact WHERE duty = 'operations'
+FROM told_of WHERE told_of.of = 'operations'
 ON CONFLICT DO NOTHING
 """
 

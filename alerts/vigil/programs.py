@@ -16,11 +16,11 @@ SELECT service, CASE WHEN now() - at > make_interval(secs => %(seconds)s)
 FROM heartbeat WHERE detail <> 'ended' ORDER BY service
 """
 PAGE: LiteralString = """
-INSERT INTO plain_notice (kind, about, duty, created_at, due_at, facts)
-SELECT 'program_silent', service || ' ' || at::text, duty, %(now)s, %(now)s,
+INSERT INTO plain_notice (kind, about, user_id, duty, created_at, due_at, facts)
+SELECT 'program_silent', service || ' ' || at::text, user_id, duty, %(now)s, %(now)s,
        jsonb_build_object('program', service)
-FROM contact, heartbeat
-WHERE duty = 'operations' AND detail <> 'ended'
+FROM told_of, heartbeat
+WHERE told_of.of = 'operations' AND detail <> 'ended'
   AND now() - at BETWEEN make_interval(secs => %(seconds)s) AND interval '1 day'
 ON CONFLICT DO NOTHING
 """

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
-from clinician_api.duty import teams
+from clinician_api.duty import teams, upkeep
 from clinician_api.language import message
 from schemas import chain, duty, rosters
 from schemas.alert import SEVERITIES, Severity
@@ -34,7 +34,7 @@ def show(conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response
 
 def _overview(conn: Connection, page: Page, *, problem: str = "", status: int = 200) -> Response:
     known = rosters.rosters(conn, rosters.team_ids(conn), now=page.now)
-    everybody = known.pop(None)
+    everybody, people = known.pop(None), teams.people(conn)
     return page.answer(
         "duty.html",
         status=status,
@@ -51,6 +51,10 @@ def _overview(conn: Connection, page: Page, *, problem: str = "", status: int = 
         sizes=teams.sizes(conn),
         names=_names(conn),
         problem=problem,
+        upkeep=upkeep.held(conn),
+        contacts=upkeep.contacts(conn),
+        people=people,
+        reachable={one.user_id for one in people if one.reachable},
     )
 
 

@@ -141,7 +141,10 @@ def test_a_channel_that_refuses_for_good_is_disabled_and_told_by_another_one_and
     with SmsGateway(mood="answers_401").open() as gateway, Mailbox().open() as mailbox, SmsGateway().open() as ops:
         nurse = channel_of_sms(connection, gateway)
         clinic.add_channel(connection, nurse, mailbox.url)
-        connection.execute("INSERT INTO contact (duty, url, language) VALUES ('operations', %s, 'en')", (ops.url,))
+        admin = clinic.add_user(connection, notify_url=ops.url, language="en", role="cardiologist")
+        connection.execute(
+            "INSERT INTO user_duty (duty, user_id, entered_at) VALUES ('operations', %s, now())", (admin,)
+        )
         for number in range(3):
             clinic.raise_alerts(connection, nurse, severity="alarm", at=NOW + number * 60 * SECOND)
             for seconds in (0, 5, 10):

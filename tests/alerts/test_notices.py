@@ -36,6 +36,32 @@ def test_the_daily_count_goes_out_once_at_its_hour_and_never_hours_late(connecti
     assert [about for _, about, _ in written(connection)] == ["2026-03-02", "2026-03-03"]
 
 
+def test_the_daily_count_is_that_of_the_readers_teams_and_of_who_has_no_team(connection: Connection) -> None:
+    north, both, everybody = (
+        clinic.add_user(connection, role=role, language=language)
+        for role, language in (("nurse", "fr"), ("nurse", "en"), ("cardiologist", "fr"))
+    )
+    connection.execute("INSERT INTO delivery_preference (user_id, digest_at) SELECT user_id, '08:30' FROM app_user")
+    connection.execute("INSERT INTO team DEFAULT VALUES")
+    connection.execute("INSERT INTO team DEFAULT VALUES")
+    connection.execute(
+        "INSERT INTO duty_shift (team_id, user_id, post, weekday, starts, ends, entered_at)"
+        " SELECT team_id, user_id, 'nurse', 0, '08:00', '18:00', %(now)s FROM team, app_user"
+        " WHERE user_id = %(north)s AND team_id = 1 OR user_id = %(both)s",
+        {"now": NOW, "north": north, "both": both},
+    )
+    for count in (1, 2, 4):  # of the first team, of the second, of none
+        clinic.raise_alerts(connection, everybody, count=count)
+    connection.execute(
+        "INSERT INTO patient_team (patient_id, team_id, recorded_at)"
+        " SELECT patient_id, CASE WHEN episode_id = 1 THEN 1 ELSE 2 END, %s FROM episode WHERE episode_id <= 3",
+        (NOW,),
+    )
+    notices.write(connection, now=NOW)
+    counts = connection.execute("SELECT user_id, facts -> 'open' FROM plain_notice ORDER BY user_id").fetchall()
+    assert counts == [(north, 5), (both, 7), (everybody, 7)]
+
+
 def remind(conn: Connection, patient_id: str, at: str = "08:00") -> None:
     conn.execute(
         "INSERT INTO patient_reminder (patient_id, url, at, agreed_at) VALUES (%s, %s, %s, %s)",
@@ -84,3 +110,24 @@ def test_a_scale_mute_for_three_days_is_the_technicians_once_and_no_nurses(conne
         notices.write(connection, now=NOW)
     assert written(connection) == [("scales_silent", "2026-03-02", {"count": 1, "days": 3})]
     assert due(connection) == ["json://127.0.0.1:9/technician"]
+
+
+def test_a_technician_with_an_account_is_told_by_their_own_channels_as_long_as_they_are_one(
+    connection: Connection,
+) -> None:
+    technician = clinic.add_user(connection, notify_url="json://127.0.0.1:9/own")
+    connection.execute(
+        "INSERT INTO user_duty (duty, user_id, entered_at) VALUES ('technical', %s, %s)", (technician, NOW)
+    )
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - 9 * DAY)
+    for ago in (3, 2, 1):
+        connection.execute(
+            "INSERT INTO patient_day (patient_id, day, state, explained_at) VALUES ('P1', %s, 'scale_silent', %s)",
+            (TODAY - timedelta(days=ago), NOW),
+        )
+    notices.write(connection, now=NOW)
+    assert due(connection) == ["json://127.0.0.1:9/own"]
+    connection.execute("DELETE FROM plain_notice")
+    connection.execute("UPDATE user_duty SET ended_at = %s", (NOW,))
+    notices.write(connection, now=NOW)
+    assert due(connection) == []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg_pool import ConnectionPool
 
 from alerts import pause_store
-from alerts.days import ledger, notices
+from alerts.days import ending_pauses, ledger, notices
 from alerts.days.keeper import Keeper
 from alerts.detectors import silence
 from alerts.detectors.silence import A_DAY, Span
@@ -21,10 +21,11 @@ from alerts.judgement import explanation
 from alerts.judgement.assessment import Facts
 from alerts.pause_store import Pause
 from alerts.worker import Worker
-from schemas import database
+from schemas import database, rosters
 from schemas.alert import Evidence
 from schemas.clock import Clock
 from schemas.database import Connection
+from schemas.duty import Team, Weekly
 from schemas.plan import Plan
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
@@ -185,6 +186,29 @@ def test_the_nurses_are_reminded_of_a_pause_whose_author_no_message_reaches(one:
     one.conn.commit()
     nurse = clinic.add_user(one.conn, language="en")
     assert reminded(one.conn, NOW + 9 * A_DAY + HOUR) == [((TODAY + 10 * A_DAY).isoformat(), nurse)]
+
+
+MORNINGS_ONLY = tuple(Weekly(weekday=day, starts=time(7), ends=time(8, 30)) for day in (0, 2))
+
+
+@pytest.mark.parametrize(
+    ("team", "last_day", "reminded_at"),
+    [
+        (rosters.EVERYBODY, "2026-03-09", "2026-03-08T09:00+01:00"),
+        (Team(name="weekdays"), "2026-03-06", "2026-03-05T09:00+01:00"),
+        (Team(name="weekdays"), "2026-03-09", "2026-03-06T09:00+01:00"),  # a Monday: on Friday
+        (Team(name="weekdays"), "2026-07-15", "2026-07-13T09:00+02:00"),  # the 14th of July: the day before
+        (Team(name="weekdays", time_zone="America/Cayenne"), "2026-03-06", "2026-03-05T09:00-03:00"),
+        (Team(name="mornings", hours=MORNINGS_ONLY), "2026-03-10", "2026-03-09T07:00+01:00"),
+        (Team(name="never", hours=()), "2026-03-10", "2026-03-09T09:00+01:00"),
+        (Team(name="weekdays"), "2026-03-30", "2026-03-27T09:00+01:00"),  # over the night without 2 o'clock
+    ],
+)
+def test_the_reminder_of_a_pause_comes_in_the_teams_own_hours_before_the_last_day(
+    team: Team, last_day: str, reminded_at: str
+) -> None:
+    at = ending_pauses.reminded_at(date.fromisoformat(last_day), team=team)
+    assert at == datetime.fromisoformat(reminded_at)
 
 
 DAYS = st.integers(-30, 60).map(lambda day: date(2026, 3, 10) + day * A_DAY)  # with the night that has no 2 o'clock

@@ -65,6 +65,25 @@ def test_a_team_gets_its_week_and_says_who_is_told_on_sunday_at_3_a_m(
     assert re.search(r"lun\. 30 nov\. 2026, 08:00</strong> Anne Roux", alert)
 
 
+def test_who_looks_after_the_installation_is_said_and_set_on_the_page(
+    connection: Connection, nurse: httpx2.Client
+) -> None:
+    anne = user_id(connection, seed.NURSE)
+    assert nurse.get("/duty").text.count('class="nobody"') == 2
+    for _ in range(2):
+        assert send(nurse, "/duty/upkeep", duty="technical", person=anne).status_code == 303
+    assert send(nurse, "/duty/upkeep", duty="surgeon", person=anne).status_code == 422
+    told = connection.execute("SELECT told_of.of, user_id FROM told_of").fetchall()
+    (number,) = connection.execute("SELECT user_duty_id FROM user_duty").fetchone() or (0,)
+    connection.commit()
+    assert told == [("technical", anne)]
+    assert "Technicien" in nurse.get("/duty").text
+    send(nurse, f"/duty/upkeep/{number}/end")
+    assert connection.execute("SELECT count(*) FROM told_of").fetchone() == (0,)
+    assert connection.execute("SELECT ended_by FROM user_duty").fetchall() == [(anne,)], "it is kept who ended it"
+    connection.commit()
+
+
 def test_the_same_duty_twice_is_one_and_an_ended_one_is_kept(connection: Connection, nurse: httpx2.Client) -> None:
     team = new_team(nurse)
     anne = user_id(connection, seed.NURSE)
