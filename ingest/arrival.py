@@ -12,7 +12,7 @@ from ingest.message import Message, Scale
 from schemas.topics import Topic
 
 NATIVE_TOPICS = "vigie/1/"
-BAD_TOPIC = "topic: site and device must be 1 to 64 letters, digits, or . _ : -"
+BAD_TOPIC = "topic: must be vigie/1/SITE/DEVICE/reading, with 1 to 64 letters, digits, or . _ : - for site and device"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -44,6 +44,8 @@ def arrivals(message: Message) -> Iterator[Arrival]:
 
 def _native(message: Message) -> Iterator[Arrival]:
     """A retained one is only late: its seq tells whether it is known."""
+    if not message.topic.endswith("/reading"):
+        return  # our own receipt to a topic with too many levels
     topic = Topic.parse(message.topic)
     for said in native.decode(message.payload):
         yield Arrival(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ingest.dialects import FILTERS
-from schemas.topics import READINGS, STATUSES
+from schemas.topics import READINGS, STATUSES, TOO_DEEP
 
 NATIVE = 2  # the first filters of every worker; the rest are the other dialects'
 GROUP, GROUP_OF_THE_PRESENT = "vigie", "vigie-now"
@@ -32,10 +32,11 @@ def filters(share: Share, *, shared: bool) -> tuple[list[str], list[str]]:
     A session outlives its worker, so one that was the only worker before must stop taking everything, and the other
     way round. Where a broker cannot share and no sites are given, every worker takes everything: twice is harmless.
     """
-    everything = [READINGS, STATUSES, *FILTERS]
+    siteless = [TOO_DEEP, *FILTERS]
+    everything = [READINGS, STATUSES, *siteless]
     parts = [f"$share/{share.group}/{name}" for name in everything]
     if share.sites:
-        others = FILTERS if share.worker in (None, 1) else ()
+        others = siteless if share.worker in (None, 1) else ()
         own = [f"vigie/1/{site}/+/{kind}" for site in share.sites for kind in ("reading", "status")]
         return [*own, *others], [name for name in [*everything, *(parts if shared else [])] if name not in others]
     if share.worker is not None and shared:

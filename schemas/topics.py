@@ -9,6 +9,8 @@ PART = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 TOPIC = re.compile(rf"vigie/1/(?P<site>{PART})/(?P<device_id>{PART})/(?P<kind>reading|receipt|status)")
 READINGS = "vigie/1/+/+/reading"
 STATUSES = "vigie/1/+/+/status"
+TOO_DEEP = "vigie/1/+/+/+/+/#"
+"""Topics with too many levels, to be refused with a word rather than never heard."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,7 +49,9 @@ def read_webhook(message: Message) -> Iterator[Heard]:
 
 def _scale(home: str, user: str | None, body: object) -> Scale:
     told = body.get("userId") if isinstance(body, dict) else None
-    said = str(told) if type(told) is int else None
+    if told is not None and type(told) is not int:
+        raise FaultError("userId: must be an integer")  # anything else would be everybody's `default`
+    said = None if told is None else str(told)
     if user is not None and said not in (None, user):
         raise FaultError("userId: is not the user of the topic")
     return hearing.scale("openscale", home, user or said or "default")

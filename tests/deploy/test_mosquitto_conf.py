@@ -113,11 +113,15 @@ def subscribe(client: mqtt.Client, topic: str) -> None:
     assert done.get(timeout=10)
 
 
-def test_a_scale_writes_only_as_itself(broker: Broker) -> None:
+def test_a_scale_writes_only_as_itself_and_is_not_hung_up_on_for_trying_otherwise(broker: Broker) -> None:
     ingest, heard = broker.connect("ingest")
     subscribe(ingest, "vigie/1/+/+/reading")
     scale, _ = broker.connect("home/S1")
+    hung_up: queue.Queue[bool] = queue.Queue()
+    scale.on_disconnect = lambda *_: hung_up.put(True)
     scale.publish("vigie/1/home/S2/reading", b"{}", qos=1).wait_for_publish(10)
+    with pytest.raises(queue.Empty):
+        hung_up.get(timeout=0.2)
     scale.publish("vigie/1/home/S1/reading", b"{}", qos=1).wait_for_publish(10)
     assert heard.get(timeout=10) == "vigie/1/home/S1/reading"
     end(ingest, scale)

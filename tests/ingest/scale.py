@@ -12,6 +12,8 @@ from typing import Self
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+RECEIPTS = [("vigie/1/+/+/receipt", 1), ("vigie/1/+/+/+/+/#", 1)]
+
 
 def wait_until(true: Callable[[], bool], *, seconds: float = 10) -> bool:
     until = time.monotonic() + seconds
@@ -36,7 +38,7 @@ class Scale:
         self.reasons: dict[tuple[str, int], str] = {}
         self._lock = threading.Lock()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="test-scales", clean_session=False)
-        self._client.on_connect = lambda client, *_: client.subscribe("vigie/1/+/+/receipt", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(RECEIPTS)
         self._listens = threading.Event()
         self._client.on_subscribe = lambda *_: self._listens.set()
         self._client.on_message = self._on_receipt
@@ -77,6 +79,8 @@ class Scale:
         return sum(1 for (of, _), words in list(self.words.items()) if of == device and words)
 
     def _on_receipt(self, _client: Client, _: object, message: MQTTMessage) -> None:
+        if not message.topic.endswith("receipt") or b'"stored"' not in message.payload:
+            return
         device = message.topic.split("/")[3]
         receipt = json.loads(message.payload)
         with self._lock:

@@ -30,6 +30,28 @@ def publish(client: Client, topic: str, body: object, *, retain: bool = False) -
     client.publish(topic, json.dumps(body), qos=1, retain=retain).wait_for_publish(10)
 
 
+@pytest.mark.parametrize("character", ["+", "#", "\0", "/", "é"])
+def test_a_name_in_a_payload_with_a_character_that_no_name_has_is_refused_kept_and_followed_by_the_next(
+    start_ingest: Start, phone: Client, connection: Connection, character: str
+) -> None:
+    start_ingest()
+    assert wait_until(lambda: listens(connection), seconds=20)
+    odd = f"01010101{character}1010101"
+    publish(phone, "home/gateway/BTtoMQTT/x", vectors.THEENGS | {"id": odd})
+    publish(phone, "application/a1/device/x/event/up", {**vectors.CHIRPSTACK, "deviceInfo": {"devEui": odd}})
+    publish(phone, "stat/x/SENSOR", {"MISCALEV2": {"mac": odd, "weight": 73, "weight_unit": "kg"}})
+    publish(phone, "openScaleSync/measurements/insert", OPENSCALE | {"userId": odd})
+    publish(phone, "scale/body-composition", vectors.BLE_SCALE_SYNC | {"note": f"raw {character} is kept as it came"})
+    assert wait_until(lambda: bool(readings(connection)), seconds=10)
+    assert readings(connection) == {"ble-scale-sync/default": "72.45 accepted"}
+    assert connection.execute("SELECT topic, reason FROM rejection ORDER BY topic").fetchall() == [
+        ("application/a1/device/x/event/up", "devEui: must be 16 hexadecimal digits"),
+        ("home/gateway/BTtoMQTT/x", "address: must be 12 hexadecimal digits"),
+        ("openScaleSync/measurements/insert", "userId: must be an integer"),
+        ("stat/x/SENSOR", "address: must be 12 hexadecimal digits"),
+    ]
+
+
 def readings(conn: Connection) -> dict[str, str]:
     conn.rollback()
     found = conn.execute("SELECT site || '/' || device_id, trim_scale(weight_kg)::text, state FROM standing_reading")

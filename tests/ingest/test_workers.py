@@ -143,17 +143,21 @@ def test_the_only_worker_of_yesterday_is_the_first_of_two_today(
     assert batches(tmp_path / "ingest.log") == done + 1  # by its share alone, not by the old subscription as well
 
 
+NATIVE = ("vigie/1/+/+/reading", "vigie/1/+/+/status")
+OTHERS = ("vigie/1/+/+/+/+/#", *FILTERS)
+
+
 @pytest.mark.parametrize(
     ("share", "shared", "wanted"),
     [
-        (Share(), True, ["vigie/1/+/+/reading", "vigie/1/+/+/status", *FILTERS]),
+        (Share(), True, [*NATIVE, *OTHERS]),
         (
             Share(worker=2),
             True,
-            [f"$share/vigie/{name}" for name in ("vigie/1/+/+/reading", "vigie/1/+/+/status", *FILTERS)],
+            [f"$share/vigie/{name}" for name in (*NATIVE, *OTHERS)],
         ),
-        (Share(worker=2), False, ["vigie/1/+/+/reading", "vigie/1/+/+/status", *FILTERS]),
-        (Share(worker=1, sites=("a",)), False, ["vigie/1/a/+/reading", "vigie/1/a/+/status", *FILTERS]),
+        (Share(worker=2), False, [*NATIVE, *OTHERS]),
+        (Share(worker=1, sites=("a",)), False, ["vigie/1/a/+/reading", "vigie/1/a/+/status", *OTHERS]),
         (Share(worker=2, sites=("b",)), False, ["vigie/1/b/+/reading", "vigie/1/b/+/status"]),
     ],
 )
@@ -164,7 +168,7 @@ def test_a_worker_subscribes_to_its_part_and_gives_up_the_rest(
     assert ours == wanted
     assert not set(ours) & set(given_up)
     if shared:
-        assert len({*ours, *given_up}) == 2 * (2 + len(FILTERS))
+        assert len({*ours, *given_up}) == 2 * (2 + len(OTHERS))
 
 
 def test_disjoint_sites_on_a_3_1_1_broker_share_and_a_killed_worker_strands_nothing_longer_than_its_restart(
