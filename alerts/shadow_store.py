@@ -17,7 +17,7 @@ SELECT DISTINCT ON (ours.patient_id, ours.at)
 FROM assessment AS shadows
 JOIN assessment AS ours USING (patient_id, at, assessed_at)
 WHERE shadows.shadow AND NOT ours.shadow AND ours.detector = %(alerting)s AND shadows.detector = %(shadow)s
-  AND shadows.assessed_at >= %(since)s
+  AND shadows.assessed_at >= %(since)s AND ours.patient_id <> 'VIGIE-CANARY'
 ORDER BY ours.patient_id, ours.at, ours.assessed_at DESC
 """
 

@@ -42,6 +42,7 @@ CONNECTIONS = 12
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 2.0
 VIGIL_SECONDS = 30.0
+"""By the programs' clock: what is promised within minutes must be looked at as often."""
 DAYS_SECONDS = 5.0
 """Real seconds between two rounds over the patients' days."""
 POSTPONED_SECONDS = 300
@@ -240,7 +241,7 @@ class Worker:
         while not self.stop.is_set():
             vigil.look()
             self.interrupted.pop("vigil", None)
-            self.stop.wait(VIGIL_SECONDS)
+            self.stop.wait(max(POLL_SECONDS / 2, VIGIL_SECONDS / self.clock.rate))
 
     def answer_trials(self, simulated: Simulated) -> None:
         """Answer what would have been, for whoever asks before a change."""

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from clinician_api.patient import episodes
 from deploy import stack
 from deploy.program import stopped_by_signals
-from schemas import canary, database
+from schemas import canary, database, heartbeat
 from schemas.clock import Clock
 from schemas.database import Connection
 from schemas.settings import Settings
@@ -57,7 +57,8 @@ def run(settings: Settings, clock: Clock) -> None:
         with database.connect(stack.url(settings)) as conn:
             close_what_is_over(conn, day, clock=clock)
 
-    with stopped_by_signals(stop.set):
+    beating = heartbeat.beating(stack.url(settings), service="api", program="canary")
+    with stopped_by_signals(stop.set), beating:
         bird.run(settings, clock=clock, stop=stop, before=before)
 
 

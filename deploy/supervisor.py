@@ -105,6 +105,7 @@ class Supervisor:
 
 
 def services(settings: Settings, *, log: Path | None = None) -> list[Child]:
-    """Ingest, alerts and the web application, with these settings; the receiver of webhooks if it has a port."""
+    """Ingest, alerts and the web application; webhooks' receiver if it has a port, the canary if it has an address."""
     webhook = ("webhook",) if settings.webhook_port else ()
-    return [Child(name, [name], settings, log=log) for name in ("ingest", *webhook, "alerts", "api")]
+    canary = ("canary",) if settings.canary_url else ()
+    return [Child(name, [name], settings, log=log) for name in ("ingest", *webhook, "alerts", "api", *canary)]

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     alerts: AlertsSettings = AlertsSettings()
+    canary_url: SecretStr | None = None
+    """Where the canary's alerts must arrive, an apprise address; `vigie up` then keeps one."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -99,6 +101,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,
         "METRICS_PORT": settings.metrics_port,
+        "CANARY_URL": settings.canary_url.get_secret_value() if settings.canary_url else None,
     }
     return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}  # noqa: TID251 the one place
 

@@ -51,13 +51,15 @@ WHERE trial_id = %(trial_id)s AND state = 'running'
 """
 PATIENTS: LiteralString = """
 SELECT patient_id FROM patient
-WHERE patient_id = %(patient_id)s OR %(patient_id)s::text IS NULL AND (%(team_id)s::bigint IS NULL OR (
+WHERE patient_id = %(patient_id)s
+   OR %(patient_id)s::text IS NULL AND patient_id <> 'VIGIE-CANARY' AND (%(team_id)s::bigint IS NULL OR (
     SELECT team_id FROM patient_team AS one WHERE one.patient_id = patient.patient_id
     ORDER BY patient_team_id DESC LIMIT 1) = %(team_id)s)
 ORDER BY patient_id
 """
 WATCHED: LiteralString = """
-SELECT count(*) FROM patient WHERE NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
+SELECT count(*) FROM patient WHERE patient_id <> 'VIGIE-CANARY'
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
 """
 NURSES: LiteralString = "SELECT greatest(count(*), 1) FROM app_user WHERE role = 'nurse' AND disabled_at IS NULL"
 PLANS: LiteralString = (

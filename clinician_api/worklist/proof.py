@@ -21,7 +21,8 @@ class Proof:
 # A week's bound lets a hypertable look at one chunk; the counts are kept by triggers (0078).
 PROOF: LiteralString = """
 SELECT (SELECT patients FROM watched_patients) AS patients,
-       (SELECT received_at FROM reading WHERE measured_at > %(now)s - interval '7 days'
+       (SELECT received_at FROM reading
+        WHERE measured_at > %(now)s - interval '7 days' AND patient_id IS DISTINCT FROM 'VIGIE-CANARY'
         ORDER BY recorded_at DESC LIMIT 1) AS received_at,
        (SELECT count(*) FROM stranger_scale JOIN device_sighting USING (site, device_id)
         WHERE last_seen_at > %(now)s - interval '30 days') AS unknown_scales

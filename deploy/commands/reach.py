@@ -62,22 +62,33 @@ def remind(
 
 
 @app.command()
-def canary(notify_url: Annotated[str, typer.Option(help="where its alerts must arrive: an apprise address")]) -> None:
+def canary(
+    notify_url: Annotated[
+        str | None, typer.Option(help="where its alerts must arrive: an apprise address; none: VIGIE_CANARY_URL")
+    ] = None,
+) -> None:
     """A synthetic patient, weighed by MQTT every morning at 6:30, ill on Mondays and Thursdays; runs until a signal.
 
-    Operations (vigie contact) is paged if its alert is not handed over within 15 minutes. No screen shows it.
+    Operations (the page On duty, or vigie contact) is paged if its alert is not handed over within 15 minutes. No
+    screen shows it.
     """
     from deploy import canary as deployed
     from deploy import outcome, stack
-    from schemas import database
+    from schemas import database, logs
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
 
-    with outcome.explained(), stack.ready_servers(read_settings()) as settings:
-        clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
-        with database.connect(stack.url(settings)) as conn:
-            deployed.enrol(conn, notify_url=notify_url, clock=clock)
-        deployed.run(settings, clock)
+    with outcome.explained():
+        given = read_settings()
+        url = notify_url or (given.canary_url.get_secret_value() if given.canary_url else None)
+        if url is None:
+            raise outcome.CommandError("where must its alerts arrive? Give --notify-url, or set VIGIE_CANARY_URL")
+        logs.configure(service="canary", log_format=given.log_format)
+        with stack.ready_servers(given) as settings:
+            clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
+            with database.connect(stack.url(settings)) as conn:
+                deployed.enrol(conn, notify_url=url, clock=clock)
+            deployed.run(settings, clock)
 
 
 @contextmanager

@@ -9,10 +9,13 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from alerts.study import outcome_store
+from alerts.trials import trial_store
 from alerts.vigil import canary as watched
 from alerts.vigil.vigil import Vigil
 from deploy import canary as deployed
 from deploy.embedded_postgres import EmbeddedPostgres
+from ingest import history
 from schemas import canary, database
 from schemas.clock import Clock, ClockSetting
 from schemas.database import Connection
@@ -56,6 +59,7 @@ def test_the_canary_falls_ill_through_the_broker_twice_a_week_and_only_its_addre
         assert clinic.count(conn, told) == 0
         assert clinic.count(conn, "SELECT count(*)::int FROM patient_day") == 0
         assert_no_page_shows_it(stack)
+        assert_no_number_contains_it(conn, now=stack.clock.now(), folder=tmp_path)
         for table in ("patient", "episode", "device_loan"):
             assert clinic.count(conn, f"SELECT count(*)::int FROM {table}") > 0
             with database.connect(postgres_url(stack), service="api") as screens:
@@ -65,11 +69,26 @@ def test_the_canary_falls_ill_through_the_broker_twice_a_week_and_only_its_addre
 def assert_no_page_shows_it(stack: stacks.Stack) -> None:
     with httpx2.Client(base_url=stack.settings.screens_url, timeout=20) as client:
         client.post("/sign-in", data={"email": stacks.NURSE, "password": stacks.PASSWORD})
-        for page in ("/", "/patients", "/programme", "/scales", "/unknown-scales", "/detection"):
+        month = f"{stack.clock.now():%Y-%m}"
+        files = ("/programme.csv?months=12", f"/programme/report?form=csv&month={month}")
+        for page in ("/", "/patients", "/programme", "/scales", "/unknown-scales", "/detection", "/duty", *files):
             answer = client.get(page)
             assert answer.status_code == 200
             assert "canary" not in answer.text.lower(), page
+            if page in files:
+                numbers = {cell for line in answer.text.splitlines()[1:] for cell in line.split(",")[1:]}
+                assert numbers <= {"0", ""}, page
         assert client.get(f"/patients/{canary.PATIENT}").status_code == 404
+
+
+def assert_no_number_contains_it(conn: Connection, *, now: datetime, folder: Path) -> None:
+    assert history.export_csv(conn, folder / "readings.csv") == 0
+    assert outcome_store.readings(conn, now=now) == []
+    assert list(outcome_store.decompensations(conn)) == []
+    assert outcome_store.watched(conn) == trial_store.counts(conn)[0] == 0
+    assert clinic.count(conn, "SELECT patients FROM watched_patients") == 0
+    assert clinic.count(conn, "SELECT count(*)::int FROM service_outage") == 0
+    conn.rollback()
 
 
 def postgres_url(stack: stacks.Stack) -> str:

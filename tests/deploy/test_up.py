@@ -46,10 +46,10 @@ def programs(command: Command) -> dict[str, psutil.Process]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_everything_answers_and_a_signal_ends_everything(start: Start, number: signal.Signals) -> None:
-    command, address = up(start)
+    command, address = up(start, VIGIE_CANARY_URL="json://127.0.0.1:9/canary")
     assert healthz(address)["status"] == "ok"
     family = command.family()
-    assert {"ingest", "alerts", "api"} <= programs(command).keys()
+    assert {"ingest", "alerts", "api", "canary"} <= programs(command).keys()
     assert command.end(number) == 0
     assert gone(family, seconds=1) == []
 
