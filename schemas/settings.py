@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     alerts: AlertsSettings = AlertsSettings()
     canary_url: SecretStr | None = None
     """Where the canary's alerts must arrive, an apprise address; `vigie up` then keeps one."""
+    channel_kinds: str = ""
+    """Which kinds of address clinicians may enter, comma-separated, like `mailtos,sfr`; empty: see addresses.py."""
+    receipts_secret: SecretStr | None = None
+    """In the address at which SMS providers say what became of a message; unset: they are not heard."""
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None
@@ -65,9 +69,9 @@ class Settings(BaseSettings):
     def _clock(cls, text: str) -> str:
         return str(ClockSetting.parse(text))
 
-    @field_validator("webhook_secret")
+    @field_validator("webhook_secret", "receipts_secret")
     @classmethod
-    def _webhook_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret and len(secret.get_secret_value()) < 16:
             raise ValueError("must be at least 16 characters; `openssl rand -hex 32` makes a good one")
         return secret
@@ -78,6 +82,10 @@ class Settings(BaseSettings):
         if url and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must look like postgresql://user:pass@host:port/db")
         return url
+
+    @property
+    def kinds_of_channels(self) -> frozenset[str]:
+        return frozenset(kind.strip().lower() for kind in self.channel_kinds.split(",") if kind.strip())
 
     @property
     def screens_url(self) -> str:
@@ -101,6 +109,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,
         "METRICS_PORT": settings.metrics_port,
+        "CHANNEL_KINDS": settings.channel_kinds or None,
+        "RECEIPTS_SECRET": settings.receipts_secret.get_secret_value() if settings.receipts_secret else None,
         "CANARY_URL": settings.canary_url.get_secret_value() if settings.canary_url else None,
     }
     return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}  # noqa: TID251 the one place

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Form, HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
-from clinician_api.account import channels
+from clinician_api.account import addresses, channels
 from clinician_api.account.channels import Preference
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
 from schemas.database import Connection
 
 router = APIRouter()
-BAD_ADDRESS = message("This is no address: it begins with a kind and ://, such as mailtos:// or sfr://.")
 BAD_HOURS = message("Give both quiet hours or none, as 22:00.")
 TOO_MANY = message("Six channels are enough: remove one first.")
 WRONG_CODE = message("This is not the code, or it is older than 15 minutes. Have a new one sent.")
@@ -47,8 +46,8 @@ def add(
 ) -> Response:  # fmt: skip
     """One more, to which its code is sent at once."""
     url = url.strip()
-    if not channels.is_address(url):
-        return _page(conn, page, user, problem=BAD_ADDRESS, status=422)
+    if refused := addresses.refusal(url, kinds=page.request.app.state.settings.kinds_of_channels):
+        return _page(conn, page, user, problem=refused, status=422)
     try:
         quiet = (time.fromisoformat(quiet_from), time.fromisoformat(quiet_until)) if quiet_from + quiet_until else None
     except ValueError:

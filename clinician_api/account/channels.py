@@ -14,7 +14,6 @@ from psycopg.rows import class_row
 from schemas.database import Connection
 
 MOST = 6
-LONGEST_URL = 2000
 A_HOUR = 5
 """Tests and codes of one channel in an hour: an SMS costs money."""
 TRIES = 5
@@ -110,13 +109,6 @@ def masked(url: str) -> str:
     _, at, domain = recipient.rpartition("@")
     tail = f"@{domain}" if at else (parts.path or parts.netloc).rstrip("/")[-2:]
     return f"{parts.scheme}://…{tail}"
-
-
-def is_address(url: str) -> bool:
-    """Whether it looks like an apprise address; that it works is shown by its code."""
-    scheme, found, rest = url.partition("://")
-    plain = scheme.isascii() and scheme.isalnum() and scheme[:1].isalpha()
-    return bool(found and rest) and plain and len(url) <= LONGEST_URL and url.isprintable() and " " not in url
 
 
 def mine(conn: Connection, user_id: int) -> list[Channel]:

@@ -18,6 +18,7 @@ from schemas.settings import Settings
 from tests.clinician_api import seed
 
 CLOCK = Clock()
+RECEIPTS_SECRET = "a-secret-of-the-provider"
 
 
 class Site:
@@ -26,7 +27,8 @@ class Site:
     def __init__(self, database_url: str, *, port: int | None = None, **settings: object) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        given = {"database_url": database_url, "api_port": self.port} | settings
+        own = {"database_url": database_url, "api_port": self.port, "receipts_secret": RECEIPTS_SECRET}
+        given = own | {"channel_kinds": "json,mailto"} | settings
         app = create_app(Settings.model_validate(given), clock=CLOCK)
         self.server = uvicorn.Server(
             uvicorn.Config(app, port=self.port, log_config=None, timeout_graceful_shutdown=1, lifespan="on")

@@ -5,8 +5,9 @@ import re
 import httpx2
 import pytest
 
-from clinician_api.account import channels
+from clinician_api.account import addresses, channels
 from schemas.database import Connection
+from schemas.settings import Settings
 from tests.alerts.clinic import NOW, count
 from tests.alerts.gateway import SmsGateway
 from tests.alerts.program import eventually, running
@@ -94,6 +95,42 @@ def test_what_is_no_address_is_refused_with_a_word_why(people: Site, connection:
     answer = post(people.signed_in(), "/account/channels", url=url)
     assert answer.status_code == 422
     assert count(connection, "SELECT count(*)::int FROM channel") == before
+
+
+@pytest.mark.parametrize(
+    ("url", "kinds", "refused"),
+    [
+        ("json://gateway.chu.example:8080/sms", "", None),
+        ("sfr://user:password@space/0612345678", "", None),
+        ("vonage://key:secret@33700000000/33612345678", "", None),
+        ("json://localhost/", "", addresses.BAD_HOST),
+        ("json://user:pw@127.0.0.1:9/x", "", addresses.BAD_HOST),
+        ("jsons://10.1.2.3/", "", addresses.BAD_HOST),
+        ("json://2130706433/", "", addresses.BAD_HOST),
+        ("json://127.1/", "", addresses.BAD_HOST),
+        ("json://[::1]/", "", addresses.BAD_HOST),
+        ("json://[::1/", "", addresses.BAD_ADDRESS),
+        ("json://intranet/api", "", addresses.BAD_HOST),
+        ("xml://printer.local/", "", addresses.BAD_HOST),
+        ("gotify://192.168.1.4/token", "", addresses.BAD_HOST),
+        ("mailto://u:p@chu.example?smtp=10.0.0.5", "", addresses.BAD_HOST),
+        ("mailtos://u:p@smtp.chu.example?to=a@chu.example", "", None),
+        ("mailtos://u:p@smtp.lan", "mailtos,sfr", None),
+        ("json://gateway.chu.example/", "mailtos,sfr", addresses.BAD_KIND),
+    ],
+)
+def test_an_address_inside_our_network_is_refused_unless_its_kind_is_allowed(
+    url: str, kinds: str, refused: str | None
+) -> None:
+    assert addresses.refusal(url, kinds=Settings(channel_kinds=kinds).kinds_of_channels) == refused
+
+
+def test_whoever_enters_an_address_of_another_kind_is_told_who_can_allow_it(
+    people: Site, connection: Connection
+) -> None:
+    answer = post(people.signed_in(), "/account/channels", url="sfr://user:password@space/0612345678")
+    assert (answer.status_code, "ne sont pas permises ici" in answer.text) == (422, True)
+    assert count(connection, "SELECT count(*)::int FROM channel WHERE url LIKE 'sfr%'") == 0
 
 
 @pytest.mark.parametrize(
