@@ -36,6 +36,18 @@ class AlertsSettings(BaseModel, extra="forbid"):
     fallback_seconds: Annotated[float, Field(ge=1, le=3600)] = 120.0
 
 
+class WithingsSettings(BaseModel, extra="forbid"):
+    """`VIGIE_WITHINGS__CLIENT_ID`, `VIGIE_WITHINGS__CLIENT_SECRET`: the clinic's application with Withings."""
+
+    url: AnyUrl = AnyUrl("https://wbsapi.withings.net")
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+
+    @property
+    def base(self) -> str:
+        return str(self.url).rstrip("/")
+
+
 class Settings(BaseSettings):
     """Every `VIGIE_…` variable; see the README's table."""
 
@@ -57,6 +69,7 @@ class Settings(BaseSettings):
     webhook_host: str = "127.0.0.1"
     webhook_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     webhook_secret: SecretStr | None = None
+    withings: WithingsSettings = WithingsSettings()
     webhook_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -1,5 +1,6 @@
 """`vigie scales`, `vigie lend`: which scales are about, and whose are they?"""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, LiteralString
 
 import typer
@@ -14,6 +15,13 @@ SELECT site, device_id, to_char(first_seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"
 WHERE NOT EXISTS (SELECT FROM device_loan WHERE device_loan.site = device_sighting.site
                   AND device_loan.device_id = device_sighting.device_id AND returned_at IS NULL)
 ORDER BY last_seen_at DESC
+"""
+
+
+NOT_FETCHED: LiteralString = """
+SELECT user_id, coalesce(problem, CASE WHEN refresh_token IS NULL THEN 'nobody has consented: `vigie withings`'
+                                       ELSE 'not yet' END)
+FROM withings_account WHERE told > fetched ORDER BY user_id
 """
 
 
@@ -37,12 +45,40 @@ def scales() -> None:
             print(f"a scale nobody knows: {site} / {device_id}, first heard {since}")
         for found in announcements.known(conn).found:
             print(f"announced: {found.topic} in {found.unit}, {_how(found)}")
+        for user_id, problem in conn.execute(NOT_FETCHED):
+            print(f"Withings {user_id}, not fetched: {problem}")
 
 
 def _how(found: "Found") -> str:
     if found.dialect is None:
         return f"not read: {found.problem}"
     return f"read as {found.dialect}{f' / {found.device_id}' if found.device_id else ''}"
+
+
+@app.command()
+def withings(user_id: Annotated[str, typer.Argument(help="the user's id with Withings")]) -> None:
+    """Keep a patient's consent with Withings: the refresh token, asked for or read from a pipe. See docs/scales.md.
+
+    From then on what Withings tells of is fetched, and now what it has already.
+    """
+    from deploy import outcome, stack
+    from ingest import withings_fetch
+    from schemas import database
+    from schemas.clock import real_now
+    from schemas.settings import read_settings
+
+    if not (user_id.isascii() and user_id.isdigit() and len(user_id) <= 20):
+        raise typer.BadParameter("must be a number of at most 20 digits")
+    with (
+        outcome.explained(),
+        stack.migrated_database(read_settings()) as settings,
+        database.connect(stack.url(settings)) as conn,
+    ):
+        token: str = typer.prompt("Refresh token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+        if not token.strip():
+            raise outcome.CommandError("a consent is a refresh token")
+        withings_fetch.consent(conn, user_id, refresh_token=token.strip(), now=real_now())
+    print(f"what Withings has of {user_id} is fetched as soon as `vigie webhook` runs")
 
 
 @app.command()

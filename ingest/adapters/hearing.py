@@ -1,13 +1,15 @@
 """What do all adapters have in common? Scales are named with care, and a fault becomes a refusal."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ingest.adapters.strict_json import FaultError
 from ingest.claim import Refusal, Said
 from ingest.message import Message, Scale
 
+T = TypeVar("T")
 Heard = tuple[Scale | None, Said]
 Read = Callable[[Message], Iterator[Heard]]
 
@@ -28,21 +30,26 @@ def adapter(dialect: str) -> Callable[[Read], Read]:
     """Make a reader of messages one that refuses, with the reason, what it raises FaultError for."""
 
     def decorate(read: Read) -> Read:
-        def refusing(message: Message) -> Iterator[Heard]:
-            try:
-                yield from read(message)
-            except _OfScaleError as of:
-                yield of.scale, _refusal(of.fault, message, dialect)
-            except FaultError as fault:
-                yield None, _refusal(fault, message, dialect)
-
-        return refusing
+        return lambda message: each([message], read, dialect=dialect, raw=lambda whole: whole.payload)
 
     return decorate
 
 
-def _refusal(fault: FaultError, message: Message, dialect: str) -> Refusal:
-    return Refusal(seq=None, reason=str(fault), raw=message.payload, source=dialect, kept=fault.kept)
+def each(
+    items: Iterable[T], read: Callable[[T], Iterator[Heard]], *, dialect: str, raw: Callable[[T], bytes]
+) -> Iterator[Heard]:
+    """What each of these says; a fault costs no other. `raw` is an item as it is kept, so that it can be read again."""
+    for item in items:
+        try:
+            yield from read(item)
+        except _OfScaleError as of:
+            yield of.scale, _refusal(of.fault, raw(item), dialect)
+        except FaultError as fault:
+            yield None, _refusal(fault, raw(item), dialect)
+
+
+def _refusal(fault: FaultError, raw: bytes, dialect: str) -> Refusal:
+    return Refusal(seq=None, reason=str(fault), raw=raw, source=dialect, kept=fault.kept)
 
 
 @contextmanager

@@ -27,9 +27,10 @@ def read(message: Message) -> Iterator[Heard]:
     *user, _, event = tail.split("/")
     body = strict_json.parse_any(message.payload)
     scale = _scale(head.rstrip("/"), user[0] if user else None, body)
-    with hearing.of(scale):
-        for said in _said(event, body, message):
-            yield scale, said
+    if event in COPIES:
+        yield from _copies(scale, body, message)
+    else:
+        yield from _of(scale, event, body, message)
 
 
 @hearing.adapter(NAME)
@@ -40,11 +41,19 @@ def read_webhook(message: Message) -> Iterator[Heard]:
     items = body.get("measurements", [body])
     if event not in EVENTS or not isinstance(items, list):
         raise FaultError(f"event: must be one of {', '.join(EVENTS)}")
-    for item in items:
-        scale = _scale(message.topic.split("/", 2)[2] if message.topic.count("/") > 1 else "", None, item)
-        with hearing.of(scale):
-            for said in _said(str(event), item, message):
-                yield scale, said
+    home = message.topic.split("/", 2)[2] if message.topic.count("/") > 1 else ""
+    yield from hearing.each(
+        items,
+        lambda item: _of(_scale(home, None, item), str(event), item, message),
+        dialect=NAME,
+        raw=lambda item: strict_json.kept({"event": event, "measurements": [item]}),
+    )
+
+
+def _of(scale: Scale, event: str, body: object, message: Message) -> Iterator[Heard]:
+    with hearing.of(scale):
+        for said in _said(event, body, message):
+            yield scale, said
 
 
 def _scale(home: str, user: str | None, body: object) -> Scale:
@@ -67,8 +76,6 @@ def _said(event: str, body: object, message: Message) -> Iterator[Said]:
         yield _claim(_object(body), message, restates=not message.retained)
     elif event == "update":
         yield from _update(_object(body), message)
-    elif event in COPIES:
-        yield from _copies(body, message)
     else:
         raise FaultError(f"topic: must end in {', '.join((*EVENTS, *COPIES))}", kept=False)
 
@@ -135,25 +142,43 @@ def _retraction(body: object, *, since: datetime, until: datetime) -> Retraction
     )
 
 
-def _copies(body: object, message: Message) -> Iterator[Said]:
+def _copies(scale: Scale, body: object, message: Message) -> Iterator[Heard]:
     """What is known already, in old apps one measurement each or a list; none of it is said anew."""
     if isinstance(body, dict) and "rows" in body:
-        yield from _rows(body, message)
-        return
-    for item in body if isinstance(body, list) else [_object(body)]:
-        if item != {}:  # the last one was deleted
-            yield _claim(_object(item), message, restates=False)
+        with hearing.of(scale):
+            fields, rows = _table(body)
+        yield from hearing.each(
+            rows,
+            lambda row: _of_row(scale, fields, row, message),
+            dialect=NAME,
+            raw=lambda row: strict_json.kept({"fields": fields, "rows": [row]}),
+        )
+    else:
+        items = body if isinstance(body, list) else [body]
+        yield from hearing.each(
+            items, lambda item: _copy(scale, item, message), dialect=NAME, raw=lambda item: strict_json.kept([item])
+        )
 
 
-def _rows(body: Json, message: Message) -> Iterator[Said]:
+def _table(body: Json) -> tuple[list[object], list[object]]:
     fields, units, rows = body.get("fields"), body.get("units", {}), body["rows"]
     if not isinstance(fields, list) or not isinstance(units, dict) or not isinstance(rows, list):
         raise FaultError("rows: must be a list beside a list of fields")
     if units.get("weight", "kg") != "kg":
         raise FaultError("units: weight must be in kg")
-    for row in rows:
+    return fields, rows
+
+
+def _of_row(scale: Scale, fields: list[object], row: object, message: Message) -> Iterator[Heard]:
+    with hearing.of(scale):
         if not isinstance(row, list) or len(row) != len(fields):
             raise FaultError("rows: each must have a value for each field")
-        item = {str(field): value for field, value in zip(fields, row, strict=True)}
-        if item.get("weight") is not None:
-            yield _claim(item, message, restates=False)
+    item = {str(field): value for field, value in zip(fields, row, strict=True)}
+    if item.get("weight") is not None:
+        yield from _copy(scale, item, message)
+
+
+def _copy(scale: Scale, item: object, message: Message) -> Iterator[Heard]:
+    with hearing.of(scale):
+        if item != {}:  # the last one was deleted
+            yield scale, _claim(_object(item), message, restates=False)

@@ -98,6 +98,11 @@ def text(value: object) -> str:
         return '"nested too deeply"'
 
 
+def kept(value: object) -> bytes:
+    """An item of a message as a message of its own, to be kept."""
+    return text(value).encode()
+
+
 def _object(pairs: list[tuple[str, object]]) -> Json:
     found = dict(pairs)
     if len(found) == len(pairs):

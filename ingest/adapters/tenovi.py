@@ -20,14 +20,18 @@ def read(message: Message) -> Iterator[Heard]:
     """One measurement, or a list of them; nothing for a pulse or a pressure."""
     body = strict_json.parse_any(message.payload)
     unit = message.topic.rpartition("/")[2]
-    for item in body if isinstance(body, list) else [body]:
-        if not isinstance(item, dict):
-            raise FaultError("payload: must be an object, or a list of objects")
-        if item.get("metric") == "weight":
-            device = item.get("hwi_device_id")
-            scale = hearing.scale(NAME, device if isinstance(device, str) else None)
-            with hearing.of(scale):
-                yield scale, _claim(item, unit, message)
+    items = body if isinstance(body, list) else [body]
+    yield from hearing.each(items, lambda item: _item(item, unit, message), dialect=NAME, raw=strict_json.kept)
+
+
+def _item(item: object, unit: str, message: Message) -> Iterator[Heard]:
+    if not isinstance(item, dict):
+        raise FaultError("payload: must be an object, or a list of objects")
+    if item.get("metric") == "weight":
+        device = item.get("hwi_device_id")
+        scale = hearing.scale(NAME, device if isinstance(device, str) else None)
+        with hearing.of(scale):
+            yield scale, _claim(item, unit, message)
 
 
 def _claim(item: Json, unit: str, message: Message) -> Claim:

@@ -3,38 +3,65 @@
 developer.withings.com, Notify and Measure; aiowithings' models. value × 10^unit kg; `date` is when it was weighed.
 """
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl
 
 from ingest.adapters import clocks, hearing, strict_json, weights
 from ingest.adapters.hearing import Heard
 from ingest.adapters.strict_json import FaultError, Json
 from ingest.claim import Claim, Retraction, Said
-from ingest.message import Message
+from ingest.message import Message, Scale
 
 NAME = "withings"
 WEIGHT = 1
+WEIGHTS = "1"  # appli, of a notice
+NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 MEASURED = 1  # category; 2 is a goal
 AMBIGUOUS = 1  # attrib: the device was not sure which of its users this was
 AT_ACCOUNT_CREATION = 4  # attrib: what somebody believed to weigh
 
 
+class Notice(NamedTuple):
+    """There is something to fetch for this user, which changed not before `since` (seconds since 1970)."""
+
+    user_id: str
+    since: int
+
+
+def notice(payload: bytes) -> Notice | None:
+    """A notice about weights; None for any other body, and for notices about sleep and the like."""
+    form = dict(parse_qsl(payload[:4096].decode("ascii", "replace")))
+    user_id, since = form.get("userid", ""), form.get("startdate", "")
+    if form.get("appli") != WEIGHTS or NUMBER.fullmatch(user_id) is None or NUMBER.fullmatch(since) is None:
+        return None
+    return Notice(user_id, min(int(since), 2**40))
+
+
 @hearing.adapter(NAME)
 def read(message: Message) -> Iterator[Heard]:
-    """The body of a `getmeas` answer at `webhook/withings/USERID`; a form is a notice."""
+    """The body of a `getmeas` answer at `webhook/withings/USERID`, fetched by us or posted by somebody."""
     scale = hearing.scale(NAME, message.topic.split("/", 2)[2] if message.topic.count("/") > 1 else None)
     with hearing.of(scale):
-        if message.payload.startswith(b"userid="):
-            raise FaultError("notice: there are weights to fetch from Withings, which Vigie does not do")
         body = strict_json.parse_object(message.payload)
         groups = body.get("body")
         groups = groups.get("measuregrps") if isinstance(groups, dict) else None
         if not isinstance(groups, list):
             raise FaultError("body: must have measuregrps")
-        for group in groups:
-            for said in _group(group, message):
-                yield scale, said
+    yield from hearing.each(
+        groups,
+        lambda group: _group_of(scale, group, message),
+        dialect=NAME,
+        raw=lambda group: strict_json.kept({"body": {"measuregrps": [group]}}),
+    )
+
+
+def _group_of(scale: Scale, group: object, message: Message) -> Iterator[Heard]:
+    with hearing.of(scale):
+        for said in _group(group, message):
+            yield scale, said
 
 
 def _group(group: object, message: Message) -> Iterator[Said]:

@@ -18,6 +18,13 @@ from ingest.message import Message
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.vectors import NOW, claim, heard, kilograms, refusal
 
+GROUP = {
+    "grpid": 12,
+    "attrib": 0,
+    "date": 1787375520,
+    "category": 1,
+    "measures": [{"value": 65750, "type": 1, "unit": -3}],
+}
 MINUTE = datetime(2026, 8, 22, 5, 12, tzinfo=UTC)
 
 
@@ -223,10 +230,31 @@ def test_a_codec_that_is_missing_is_named() -> None:
     assert said.reason == "object: is missing; the device profile needs a codec"
 
 
-def test_a_withings_notice_is_kept_and_says_that_nobody_fetches() -> None:
-    said = refusal("webhook/withings/12345", b"userid=12345&appli=1&startdate=1530576000&enddate=1530698753")
-    assert said.kept
-    assert "Vigie does not do" in said.reason
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("webhook/tenovi/lb", [{**vectors.TENOVI, "value_1": "heavy"}, "x", vectors.TENOVI]),
+        (
+            "webhook/openscale/home7",
+            {"event": "insert", "measurements": [{**vectors.OPENSCALE, "weight": 0.0}, 1, vectors.OPENSCALE]},
+        ),
+        ("openScaleSync/1/measurements/all", [{**vectors.OPENSCALE, "weight": 450.0}, 1, vectors.OPENSCALE]),
+        (
+            "openScaleSync/1/measurements/history",
+            {"fields": ["date", "weight"], "rows": [[1787202720000, 450.0], [], [1787289120000, 80.0]]},
+        ),
+        (
+            "webhook/withings/12345",
+            {"body": {"measuregrps": [{**GROUP, "date": "noon"}, 1, GROUP]}},
+        ),
+    ],
+)
+def test_a_bad_item_costs_no_other_and_is_kept_so_that_it_can_be_read_again(topic: str, body: object) -> None:
+    first, second, third = (said for _, said in heard(topic, body))
+    assert isinstance(third, Claim)
+    for bad in (first, second):
+        assert isinstance(bad, Refusal)
+        assert refusal(topic, bad.raw).reason == bad.reason
 
 
 json_values = st.recursive(
