@@ -101,7 +101,7 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
     app.router.routes.append(Route("/static/{name}", compressed.answer))
     _answer_errors(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=doors.FORM_BYTES)
-    app.middleware("http")(doors.guard)
+    app.add_middleware(doors.Guard)
     return app
 
 

@@ -38,11 +38,12 @@ def transaction(request: Request) -> Iterator[Connection]:
 Transaction = Annotated[Connection, Depends(transaction, scope="function")]
 
 
-def _now(request: Request) -> datetime:
+async def _now(request: Request) -> datetime:
     now: datetime = request.app.state.clock.now()
     return now
 
 
+# What asks nobody is async: a thread for it would cost more than it does.
 Now = Annotated[datetime, Depends(_now)]
 
 
@@ -66,7 +67,7 @@ def signed_in(request: Request, conn: Transaction) -> sessions.User:
     user = sessions.find(conn, token) if token else None
     if user is None:
         raise SignInNeededError
-    if LIVE_HEADER not in request.headers:
+    if user.seems_away and LIVE_HEADER not in request.headers:
         sessions.touch(conn, token)
     request.state.user = user
     return user
@@ -75,7 +76,7 @@ def signed_in(request: Request, conn: Transaction) -> sessions.User:
 SignedIn = Annotated[sessions.User, Depends(signed_in, scope="function")]
 
 
-def _own_form(user: SignedIn, csrf: Annotated[str, Form()] = "") -> None:
+async def _own_form(user: SignedIn, csrf: Annotated[str, Form()] = "") -> None:
     if not secrets.compare_digest(csrf.encode(), user.csrf_token.encode()):
         raise NotYourFormError
 
@@ -92,7 +93,7 @@ def words_of(request: Request) -> Words:
 class Page:
     """Answers with a template, in the reader's language."""
 
-    def __init__(self, request: Request, now: Now) -> None:
+    def __init__(self, request: Request, now: datetime) -> None:
         self.request = request
         self.now = now
 
@@ -124,4 +125,8 @@ class Page:
         )
 
 
-ThePage = Annotated[Page, Depends(Page)]
+async def _page(request: Request, now: Now) -> Page:
+    return Page(request, now)
+
+
+ThePage = Annotated[Page, Depends(_page)]

@@ -1,10 +1,12 @@
 """What surrounds every request? Forms from elsewhere are refused, answers carry headers that make browsers strict."""
 
-from collections.abc import Awaitable, Callable
+import time
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clinician_api import dependencies
 
@@ -26,19 +28,41 @@ HEADERS = {
 HSTS = "max-age=31536000"
 
 
-async def guard(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Middleware: refuse what another site sends in our users' name, and add the headers."""
-    if request.method not in {"GET", "HEAD"} and _from_elsewhere(request):
-        answer: Response = PlainTextResponse("This form was sent from another site.\n", status_code=403)
-    else:
-        answer = await go_on(request)
+class Guard:
+    """Middleware: refuse what another site sends in our users' name; add the headers, and how long we took."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request = Request(scope)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(request, message, took=time.perf_counter() - began)
+            await send(message)
+
+        if request.method not in {"GET", "HEAD"} and _from_elsewhere(request):
+            refusal = PlainTextResponse("This form was sent from another site.\n", status_code=403)
+            await refusal(scope, receive, send_on)
+        else:
+            await self._app(scope, receive, send_on)
+
+
+def _add_headers(request: Request, message: Message, *, took: float) -> None:
+    """Those that the answer does not have of its own; `Server-Timing` is what `vigie bench api` calls server time."""
+    headers = MutableHeaders(raw=message["headers"])
     for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
+        headers.setdefault(name, value)
     if not request.url.path.startswith("/static/"):
-        answer.headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Cache-Control", "no-store")
+        headers["Server-Timing"] = f"app;dur={1000 * took:.1f}"
     if dependencies.is_https(request):
-        answer.headers.setdefault("Strict-Transport-Security", HSTS)
-    return answer
+        headers.setdefault("Strict-Transport-Security", HSTS)
 
 
 def _from_elsewhere(request: Request) -> bool:

@@ -29,6 +29,8 @@ class User:
     role: Literal["nurse", "cardiologist"]
     language: Language
     csrf_token: str
+    seems_away: bool = False
+    """Whether nothing was asked for in the last minute, as far as the session's row tells."""
 
 
 START: LiteralString = """
@@ -49,15 +51,13 @@ def start(conn: Connection, user_id: int) -> str:
 
 
 FIND: LiteralString = """
-SELECT u.user_id, u.email, u.display_name, u.role, u.language, s.csrf_token
+SELECT u.user_id, u.email, u.display_name, u.role, u.language, s.csrf_token,
+       s.last_seen_at < now() - interval '1 minute' AS seems_away
 FROM web_session AS s JOIN app_user AS u USING (user_id)
 WHERE s.token_sha256 = %(digest)s AND u.disabled_at IS NULL
   AND s.created_at > now() - %(absolute)s AND s.last_seen_at > now() - %(idle)s
 """
-TOUCH: LiteralString = """
-UPDATE web_session SET last_seen_at = now()
-WHERE token_sha256 = %(digest)s AND last_seen_at < now() - interval '1 minute'
-"""
+TOUCH: LiteralString = "UPDATE web_session SET last_seen_at = now() WHERE token_sha256 = %(digest)s"
 
 
 def find(conn: Connection, token: str) -> User | None:

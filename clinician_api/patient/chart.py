@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from schemas.patient_day import DayState
 
 GAP = timedelta(hours=60)
@@ -98,7 +100,7 @@ class Scene:
     acts: Sequence[Act] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Dot:
     """A point in pixels, with what it stands for."""
 
@@ -138,6 +140,11 @@ class Chart:
     right: int = RIGHT
     floor: float = 0
 
+    @property
+    def dotted(self) -> str:
+        """One path with a round stroke at each dot: an element for each would make the page's most costly part."""
+        return "".join(f"M{dot.x} {dot.y}h0" for dot in self.dots)
+
 
 class Frame:
     """From time and kg to pixels."""
@@ -146,14 +153,23 @@ class Frame:
         self.scene, self.width, self.height = scene, width, height
         self.floor = height - BOTTOM - 2 * LANE
         self.low, self.high = _span_kg(scene)
+        self._start, self._end = scene.start.timestamp(), scene.end.timestamp()
+        self._per_second = (width - LEFT - RIGHT) / (self._end - self._start)
+        self._per_kg = (self.floor - TOP) / (self.high - self.low)
 
     def x(self, at: datetime) -> float:
-        share = (at - self.scene.start) / (self.scene.end - self.scene.start)
-        return round(LEFT + min(max(share, 0.0), 1.0) * (self.width - LEFT - RIGHT), 1)
+        return round(LEFT + (min(max(at.timestamp(), self._start), self._end) - self._start) * self._per_second, 1)
 
     def y(self, kg: float) -> float:
-        share = (min(max(kg, self.low), self.high) - self.low) / (self.high - self.low)
-        return round(self.floor - share * (self.floor - TOP), 1)
+        return round(self.floor - (min(max(kg, self.low), self.high) - self.low) * self._per_kg, 1)
+
+    def corners(self, moments: Sequence[datetime], weights_kg: Sequence[float]) -> list[tuple[float, float]]:
+        """Many at once, each as `x` and `y` would have it."""
+        seconds = np.clip([at.timestamp() for at in moments], self._start, self._end) - self._start
+        heights_kg = np.clip(weights_kg, self.low, self.high) - self.low
+        xs = np.round(LEFT + seconds * self._per_second, 1).tolist()
+        ys = np.round(self.floor - heights_kg * self._per_kg, 1).tolist()
+        return list(zip(xs, ys, strict=True))
 
     def shows(self, kg: float) -> bool:
         return self.low <= kg <= self.high
@@ -163,8 +179,7 @@ def draw(scene: Scene, *, width: int = 960, height: int = 350) -> Chart:
     """The chart of a scene."""
     frame = Frame(scene, width=width, height=height)
     accepted = sorted((p for p in scene.points if p.reason is None), key=lambda point: point.measured_at)
-    dots = [Dot(x=frame.x(p.measured_at), y=frame.y(p.weight_kg), point=p) for p in accepted]
-    doubted = [Dot(x=frame.x(p.measured_at), y=frame.y(p.weight_kg), point=p) for p in scene.points if p.reason]
+    dots, doubted = _dots(frame, accepted), _dots(frame, [point for point in scene.points if point.reason])
     return Chart(
         width=width,
         height=height,
@@ -187,6 +202,11 @@ def draw(scene: Scene, *, width: int = 960, height: int = 350) -> Chart:
         acts=[(frame.x(act.at), act) for act in scene.acts if scene.start <= act.at <= scene.end],
         floor=frame.floor,
     )
+
+
+def _dots(frame: Frame, points: Sequence[Point]) -> list[Dot]:
+    corners = frame.corners([p.measured_at for p in points], [p.weight_kg for p in points])
+    return [Dot(x=x, y=y, point=point) for (x, y), point in zip(corners, points, strict=True)]
 
 
 def _span_kg(scene: Scene) -> tuple[float, float]:
@@ -244,8 +264,8 @@ def _band(frame: Frame) -> list[str]:
 
 
 def _polygon(frame: Frame, run: Sequence[Usual]) -> str:
-    corners = [(frame.x(one.at), frame.y(one.high_kg)) for one in run]
-    corners += [(frame.x(one.at), frame.y(one.low_kg)) for one in reversed(run)]
+    days = [one.at for one in run]
+    corners = frame.corners([*days, *reversed(days)], [*(u.high_kg for u in run), *(u.low_kg for u in reversed(run))])
     return " ".join(f"{x},{y}" for x, y in corners)
 
 

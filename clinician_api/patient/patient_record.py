@@ -140,6 +140,11 @@ class Reading:
         return self.state == "quarantined"
 
     @property
+    def moment(self) -> str:
+        """Which it was, for an address."""
+        return self.measured_at.isoformat().replace("+00:00", "Z")
+
+    @property
     def point(self) -> chart.Point:
         return chart.Point(
             measured_at=self.measured_at, weight_kg=self.weight_kg, reason=self.quarantine_reason, state=self.state

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
+from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,8 @@ from starlette.responses import Response
 
 from clinician_api import audit
 from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
-from clinician_api.language import message
-from clinician_api.patient import chart, journal_record, patient_record, pauses, plan_record, scene, usual
+from clinician_api.language import Words, message
+from clinician_api.patient import chart, journal_record, patient_record, pauses, plan_record, scene, usual, weight_table
 from clinician_api.patient.patient_record import Reading
 from schemas.database import Connection
 
@@ -72,7 +73,7 @@ def answer(
     if who is None:
         raise HTTPException(404)
     start = _start(conn, patient_id, range_, now=page.now)
-    zone = ZoneInfo(who.time_zone)
+    zone, words = ZoneInfo(who.time_zone), Words(language=page.words.language, zone=who.time_zone)
     course = known(conn, patient_id, zone, start=start, end=page.now)
     drawn = scene.scene(course, start=start, end=page.now)
     rows = scene.rows(course, drawn)
@@ -84,7 +85,7 @@ def answer(
         zone=who.time_zone,
         patient=who,
         dry_weights=course.dry_weights,
-        rows=rows,
+        table=weight_table.rows_html(rows, home=f"/patients/{quote(patient_id)}", words=words),
         weighed=sum(row.reading is not None for row in rows),
         checks=_checks([row.reading for row in rows if row.reading]),
         episodes=course.episodes,

@@ -6,12 +6,16 @@ holds the two together. An episode's own evidence stays what it was when it was 
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
 from clinician_api.patient.chart import Point, Usual
 
+Array = NDArray[np.float64]
 SESSION = timedelta(minutes=10)
 BASELINE_DAYS, BASELINE_WEIGHTS = 28, 5
 NOISE_DAYS, NOISE_PAIRS = 56, 7
@@ -24,18 +28,43 @@ BEFORE = timedelta(days=NOISE_DAYS + 1)
 
 def ranges(points: Iterable[Point], *, zone: ZoneInfo, start: datetime) -> list[Usual]:
     """The range of each day since `start` that has a weight, from the weights before that day."""
-    days: list[int] = []
-    weights_kg: list[float] = []
-    found = []
-    for at, kg in daily(points, zone=zone):
-        day = at.astimezone(zone).toordinal()
-        usual_kg = baseline_kg(days, weights_kg, day=day) if at >= start else None
-        if usual_kg is not None:
-            width = NOISES * noise_kg(days, weights_kg, day=day)
-            found.append(Usual(at=at, low_kg=usual_kg - width, high_kg=usual_kg + width))
-        days.append(day)
-        weights_kg.append(kg)
-    return found
+    known = daily(points, zone=zone)
+    if not known:
+        return []
+    days = np.array([at.astimezone(zone).toordinal() for at, _ in known])
+    drawn = [n for n, (at, _) in enumerate(known) if at >= start]
+    usual_kg, noise_kg = _before(days - days[0], np.array([kg for _, kg in known]), drawn)
+    return [
+        Usual(at=known[n][0], low_kg=kg - NOISES * noise, high_kg=kg + NOISES * noise)
+        for n, kg, noise in zip(drawn, usual_kg, noise_kg, strict=True)
+        if kg is not None
+    ]
+
+
+def _before(days: NDArray[np.int64], weights_kg: Array, which: list[int]) -> tuple[list[float | None], list[float]]:
+    """For some of the weights, the usual weight and the noise (kg) that the days before theirs tell; a row a day."""
+    by_day = np.full(days[-1] + 1 + NOISE_DAYS, np.nan)  # as many empty days before the first
+    by_day[days + NOISE_DAYS] = weights_kg
+    steps_kg = np.abs(np.diff(by_day, prepend=np.nan))
+    weights, steps = by_day[NOISE_DAYS - BASELINE_DAYS :], steps_kg
+    usual, known = _medians(sliding_window_view(weights, BASELINE_DAYS)[days[which]])
+    noise, pairs = _medians(sliding_window_view(steps, NOISE_DAYS)[days[which]])
+    return (
+        [round(kg, 3) if n >= BASELINE_WEIGHTS else None for kg, n in zip(usual, known, strict=True)],
+        [
+            NOISE_USUAL_KG if n < NOISE_PAIRS else round(max(NOISE_FLOOR_KG, 1.4826 * step), 3)
+            for step, n in zip(noise, pairs, strict=True)
+        ],
+    )
+
+
+def _medians(windows: Array) -> tuple[list[float], list[int]]:
+    """Of each row the median of what is known, and how many that are; a row of nothing has any median."""
+    known = np.count_nonzero(~np.isnan(windows), axis=1)
+    ordered = np.sort(windows, axis=1)  # what is not known comes last
+    rows, last = np.arange(len(ordered)), np.maximum(known - 1, 0)
+    middle = (ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]) / 2
+    return middle.tolist(), known.tolist()
 
 
 def daily(points: Iterable[Point], *, zone: ZoneInfo) -> list[tuple[datetime, float]]:
@@ -47,20 +76,3 @@ def daily(points: Iterable[Point], *, zone: ZoneInfo) -> list[tuple[datetime, fl
         if not session or point.measured_at - session[0].measured_at <= SESSION:
             session.append(point)
     return [(one[-1].measured_at, round(median(p.weight_kg for p in one), 4)) for one in sessions.values()]
-
-
-def baseline_kg(days: list[int], weights_kg: list[float], *, day: int) -> float | None:
-    """The median (kg) of the 28 days before `day`, or None with fewer than 5 weights in them."""
-    recent = [kg for at, kg in zip(days[-BASELINE_DAYS:], weights_kg[-BASELINE_DAYS:], strict=True) if at >= day - 28]
-    return round(median(recent), 3) if len(recent) >= BASELINE_WEIGHTS else None
-
-
-def noise_kg(days: list[int], weights_kg: list[float], *, day: int) -> float:
-    """The robust SD (kg) of the difference from one day to the next, over the 56 days before `day`."""
-    recent = list(zip(days[-NOISE_DAYS - 1 :], weights_kg[-NOISE_DAYS - 1 :], strict=True))
-    steps = [
-        abs(kg - before_kg)
-        for (before, before_kg), (at, kg) in pairwise(recent)
-        if at - before == 1 and at >= day - NOISE_DAYS
-    ]
-    return NOISE_USUAL_KG if len(steps) < NOISE_PAIRS else round(max(NOISE_FLOOR_KG, 1.4826 * median(steps)), 3)

@@ -122,6 +122,11 @@ class Screen:
         return self.page
 
 
+def dots(number: int) -> re.Pattern[str]:
+    """The path of a chart's dots, if it has so many."""
+    return re.compile(rf"(M[^M]+){{{number}}}")
+
+
 @pytest.fixture
 def screen(browser: Browser, site: Site) -> Iterator[Screen]:
     shown = Screen(browser, site)

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from schemas.database import Connection
 from tests.clinician_api import seed
-from tests.clinician_api.conftest import CLOCK, Screen, Site
+from tests.clinician_api.conftest import CLOCK, Screen, Site, dots
 
 PAGE = "/patients/p-0001"
 
@@ -86,7 +86,7 @@ def test_without_scripts_the_picture_is_there(scriptless: Screen) -> None:
     page = scriptless.page
     page.goto(PAGE)
     expect(page.locator(".chart-wide")).to_be_visible()
-    expect(page.locator(".chart-wide .chart-dot")).to_have_count(6)
+    expect(page.locator(".chart-wide .chart-dot")).to_have_attribute("d", dots(6))
     expect(page.locator(".chart-wide .day-scale_silent")).to_have_count(1)
     expect(page.locator(".chart-wide .chart-doubted title")).to_have_text(re.compile("une autre personne"))
 

@@ -20,7 +20,7 @@ from ingest import history
 from schemas import database
 from schemas.database import Connection
 from tests.clinician_api import seed
-from tests.clinician_api.conftest import CLOCK, Screen, Site
+from tests.clinician_api.conftest import CLOCK, Screen, Site, dots
 
 PAGE = "/patients/p-0002"
 
@@ -78,7 +78,7 @@ def test_a_nurse_releases_a_weight_and_takes_it_back(connection: Connection, dou
     checks.get_by_role("button", name="C'est bien son poids").press("Enter")
     expect(checks).to_contain_text("Validée, Anne Roux")
     expect(page.locator(".facts")).to_contain_text("60,0 kg")
-    expect(page.locator(".chart-wide .chart-dot")).to_have_count(2)
+    expect(page.locator(".chart-wide .chart-dot")).to_have_attribute("d", dots(2))
     checks.get_by_role("button", name="Annuler").press("Enter")
     expect(page.locator(".facts")).to_contain_text("72,0 kg")
     checks.get_by_role("link", name="Ce n'est pas le sien…").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from clinician_api.enrol import enrolment
 from schemas.database import Connection
 from tests.clinician_api import seed
-from tests.clinician_api.conftest import CLOCK, Screen, Site
+from tests.clinician_api.conftest import CLOCK, Screen, Site, dots
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_reading_appears_on_the_open_patients_page_by_itself(
     seed.arrive(connection, "p-0001", at=CLOCK.now(), kg=71.9)
     connection.commit()
     expect(page.locator(".facts")).to_contain_text("71,9 kg", timeout=3000)
-    expect(page.locator(".chart-wide .chart-dot")).to_have_count(1)
+    expect(page.locator(".chart-wide .chart-dot")).to_have_attribute("d", dots(1))
 
 
 def test_a_note_being_typed_survives_what_arrives(connection: Connection, people: Site, screen: Screen) -> None:
