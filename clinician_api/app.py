@@ -1,5 +1,6 @@
 """What does the web application consist of? Every page, what surrounds them, and what lives as long as it does."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -76,6 +77,9 @@ ROUTERS = (
     shadow.router,
     card.router,
 )
+AT_ONCE = 4
+"""So many requests with the database, in each process; the others wait for their turn, first come first served. More
+would only take turns at one interpreter, and every answer would be as late as the last."""
 
 
 def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
@@ -87,8 +91,9 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.feed = live.Feed(url)
         app.state.feed.start()
+        app.state.turns = asyncio.Semaphore(AT_ONCE)
         with (
-            database.open_pool(url, service="api", max_size=8) as app.state.pool,
+            database.open_pool(url, service="api", max_size=AT_ONCE) as app.state.pool,
             heartbeat.beating(url, service="api", program="api"),
         ):
             yield

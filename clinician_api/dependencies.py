@@ -1,12 +1,16 @@
 """What may an endpoint ask for? A transaction, the time, the signed-in user, a form that is really theirs."""
 
+import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, HTTPException, Request
+from fastapi.concurrency import contextmanager_in_threadpool
+from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
 from clinician_api import pages
@@ -29,10 +33,29 @@ class NotYourFormError(HTTPException):
         super().__init__(403)
 
 
-def transaction(request: Request) -> Iterator[Connection]:
+async def transaction(request: Request) -> AsyncIterator[Connection]:
     """One transaction, committed before the answer leaves (`scope="function"`), rolled back by an exception."""
-    with request.app.state.pool.connection(timeout=PATIENCE_SECONDS) as conn:
+    taken = request.app.state.pool.connection(timeout=PATIENCE_SECONDS)
+    async with _turn(request.app.state.turns), contextmanager_in_threadpool(taken) as conn:
         yield conn
+
+
+@asynccontextmanager
+async def _turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """First come, first served.
+
+    Raises:
+        PoolTimeout: those before us have not ended; the database is too slow, or away.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise PoolTimeout(f"no turn within {PATIENCE_SECONDS} s") from None
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 Transaction = Annotated[Connection, Depends(transaction, scope="function")]

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     webhook_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    api_workers: Annotated[int, Field(ge=1, le=64)] = min(4, os.cpu_count() or 1)
     public_url: AnyUrl | None = None
     log_format: Literal["console", "json"] | None = None
     clock: str = "real"
@@ -118,6 +119,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "WEBHOOK_METRICS_PORT": settings.webhook_metrics_port,
         "API_HOST": settings.api_host,
         "API_PORT": settings.api_port,
+        "API_WORKERS": settings.api_workers,
         "PUBLIC_URL": settings.public_url,
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,

@@ -21,12 +21,20 @@ WINDOW_DAYS = 7
 def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """At each day the kg above the median."""
     daily, weights, measured = carried.filled(days, kg)
-    above: list[float] = [
-        float(weights[index] - np.median([*_earlier(daily, weights, index), weights[index]]))
-        for index in np.flatnonzero(measured).tolist()
-    ]
-    gained: Scores = np.array(above, dtype=np.float64)
+    gained = (weights - _medians(daily, weights))[measured]
     return np.round(gained, 4) + 0.0
+
+
+def _medians(daily: Days, weights: Kilograms) -> Kilograms:
+    """At each day the median of the window that it ends; for all days at once, a column for each day of the window."""
+    window = np.full((len(daily), WINDOW_DAYS), np.nan)
+    for back in range(min(WINDOW_DAYS, len(daily))):
+        near = daily[back:] - daily[: len(daily) - back] < WINDOW_DAYS
+        window[back:, back] = np.where(near, weights[: len(daily) - back], np.nan)
+    ordered = np.sort(window, axis=1)  # days without a weight come last
+    count, rows = np.count_nonzero(~np.isnan(window), axis=1), np.arange(len(daily))
+    medians: Kilograms = (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2]) / 2
+    return medians
 
 
 def threshold(plan: Plan) -> float:

@@ -18,6 +18,8 @@ LONGEST_PASSWORD = 1000
 WRONG = message("E-mail address or password is not right.")
 THROTTLED = message("Too many failed sign-ins for this address. Wait 15 minutes, or ask a colleague for help.")
 
+ENDED = message("The session has ended. Sign in to go on where you were; a note you were typing is still in this tab.")
+
 
 def safe_next(target: str) -> str:
     """A path of ours, or the worklist: a link to the sign-in page must not lead to another site."""
@@ -38,8 +40,10 @@ def sign_in_address(request: Request) -> str:
 
 
 @router.get("/sign-in")
-def show(page: ThePage, next: str = "/") -> Response:  # noqa: A002 the name in the address
-    return page.answer("sign_in.html", next=safe_next(next), email="", problem=None)
+def show(request: Request, page: ThePage, next: str = "/") -> Response:  # noqa: A002 the name in the address
+    """The form; whose browser still has a session's cookie is told that the session has ended."""
+    problem = ENDED if cookie_name(request) in request.cookies else None
+    return page.answer("sign_in.html", next=safe_next(next), email="", problem=problem)
 
 
 ACCOUNT: LiteralString = "SELECT user_id, password_hash FROM app_user WHERE email = %(email)s AND disabled_at IS NULL"

@@ -9,6 +9,24 @@
   let timer = 0;
   let inHand = false;
 
+  // ── what takes longer than a blink says so, where it will appear ──
+  const slow = new WeakMap(); // the request and the timer that makes its target busy
+  document.addEventListener("htmx:beforeRequest", ({ detail: { xhr, target } }) => {
+    slow.set(xhr, setTimeout(() => {
+      target.setAttribute("aria-busy", "true");
+      const shape = document.getElementById(`${target.id}-waiting`);
+      if (shape && target.hidden) {
+        target.replaceChildren(shape.content.cloneNode(true));
+        target.hidden = false;
+      }
+    }, 300));
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail: { xhr, target, successful } }) => {
+    clearTimeout(slow.get(xhr));
+    if (target.id === "drawer" && target.hasAttribute("aria-busy") && !successful) target.hidden = true;
+    target.removeAttribute("aria-busy");
+  });
+
   // ── drafts: what is typed in a note outlives a reload, an expired session and a refresh, in this tab only ──
   const keyOf = (area) => `vigie-draft-${document.body.dataset.user}-${area.dataset.draft}`;
   function restoreDrafts() {

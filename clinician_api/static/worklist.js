@@ -61,6 +61,7 @@
     if (!came) came = drawer().dataset.patient;
     const shut = document.createElement("aside");
     shut.id = "drawer";
+    shut.className = "drawer";
     shut.hidden = true;
     drawer().replaceWith(shut);
     history.replaceState(null, "", "/");

@@ -1,10 +1,11 @@
-"""How long does each answer take? So many readers, each asking again as soon as it has its answer; JSON in, JSON out.
+"""How long does each answer take? So many readers, each asking again at once or after a pause; JSON in, JSON out.
 
 A process of its own, with the standard library's client: what it costs itself is not counted as the server's.
 """
 
 import http.client
 import json
+import random
 import sys
 import threading
 import time
@@ -13,19 +14,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked for, in turn; a body makes it a POST."""
+    """What is asked for, in turn; a body makes it a POST. Each reader pauses half to one and a half times `pause_s`."""
 
     port: int
     cookie: str
     readers: int
     seconds: float
-    warm: int
+    pause_s: float
     asks: list[tuple[str, str | None]]
 
 
 def main() -> None:
     asked = Asked(**json.load(sys.stdin))
-    took: list[float] = []
+    took: list[tuple[float, float]] = []
     threads = [threading.Thread(target=_read, args=(asked, number, took)) for number in range(asked.readers)]
     for thread in threads:
         thread.start()
@@ -34,19 +35,21 @@ def main() -> None:
     json.dump(took, sys.stdout)
 
 
-def _read(asked: Asked, number: int, took: list[float]) -> None:
+def _read(asked: Asked, number: int, took: list[tuple[float, float]]) -> None:
     conn = http.client.HTTPConnection("127.0.0.1", asked.port, timeout=60)
-    for turn in range(asked.warm):
-        _ask(conn, asked, number + turn * asked.readers)
-    end, turn = time.monotonic() + asked.seconds, asked.warm
-    while time.monotonic() < end:
-        began = time.perf_counter()
-        _ask(conn, asked, number + turn * asked.readers)
-        took.append(time.perf_counter() - began)
+    chance = random.Random(number)  # noqa: S311 no secret
+    counts, turn = time.monotonic() + asked.seconds / 4, 0  # before that, programs and caches get warm
+    while (now := time.monotonic()) < counts + asked.seconds:
+        sent = time.perf_counter()
+        server_s = _ask(conn, asked, number + turn * asked.readers)
+        if now >= counts:
+            took.append((time.perf_counter() - sent, server_s))
+        time.sleep(asked.pause_s * chance.uniform(0.5, 1.5))
         turn += 1
 
 
-def _ask(conn: http.client.HTTPConnection, asked: Asked, which: int) -> None:
+def _ask(conn: http.client.HTTPConnection, asked: Asked, which: int) -> float:
+    """The seconds that the server says it took, from the request's head to the answer's; 0 if it says nothing."""
     path, body = asked.asks[which % len(asked.asks)]
     headers = {"Cookie": asked.cookie, "Accept-Encoding": "gzip"}
     if body is not None:
@@ -56,6 +59,7 @@ def _ask(conn: http.client.HTTPConnection, asked: Asked, which: int) -> None:
     text = answer.read()
     if answer.status != 200:
         raise SystemExit(f"{path} answered {answer.status}: {text[:200]!r}")
+    return float(answer.getheader("Server-Timing", "0").rpartition("=")[2]) / 1000
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.detectors import (
+    carried,
     control_chart,
     cusum,
     engage_hf,
@@ -244,3 +245,16 @@ def test_no_weight_of_missed_days_is_negative() -> None:
 )
 def test_the_published_rules_fire_as_their_papers_say(detector: Detector, kg: list[float], expected: bool) -> None:
     assert fired(detector, np.arange(len(kg)), np.array(kg))[-1] is expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(history=histories())
+def test_engage_hf_compares_with_the_median_of_seven_days_whether_all_at_once_or_one_by_one(
+    history: tuple[Days, Kilograms],
+) -> None:
+    daily, weights, measured = carried.filled(*history)
+    one_by_one = [
+        weights[at] - np.median(weights[(daily <= day) & (daily > day - engage_hf.WINDOW_DAYS)])
+        for at, day in enumerate(daily.tolist())
+    ]
+    assert engage_hf.scores(*history, plan=PLAN).tolist() == (np.round(np.array(one_by_one)[measured], 4) + 0).tolist()

@@ -1,0 +1,71 @@
+"""What a screen shows while it waits, when nothing answers, and when something went wrong."""
+
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from schemas.database import Connection
+from tests.clinician_api import seed
+from tests.clinician_api.conftest import Screen, Site
+
+HEAVIEST_KB = 250
+
+
+def test_what_is_slow_says_so_where_it_will_appear(clinic: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.wait_for_selector(".row-card")
+    held: list[Route] = []
+    page.route("**/search", lambda route: held.append(route))
+    page.route("**/?open=*", lambda route: held.append(route))
+    page.fill("#q", "lef")
+    expect(page.locator("#found")).to_have_attribute("aria-busy", "true")
+    held.pop().continue_()
+    expect(page.locator("#found")).to_contain_text("Lefèvre")
+    expect(page.locator("#found")).not_to_have_attribute("aria-busy", "true")
+    page.locator(".row-card .who").first.click()
+    expect(page.locator("#drawer")).to_contain_text("Ouverture du dossier")
+    held.pop().continue_()
+    expect(page.locator("#drawer-title")).to_be_focused()
+    expect(page.locator("#drawer")).not_to_contain_text("Ouverture du dossier")
+
+
+def test_a_patient_who_cannot_be_opened_leaves_the_list_and_says_why(clinic: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.wait_for_selector(".row-card")
+    held: list[Route] = []
+    page.route("**/?open=*", lambda route: held.append(route))
+    page.locator(".row-card .who").first.click()
+    expect(page.locator("#drawer")).to_contain_text("Ouverture du dossier")
+    held.pop().abort()
+    expect(page.locator("#offline")).to_be_visible()
+    expect(page.locator("#drawer")).to_be_hidden()
+    expect(page.locator(".row-card").first).to_be_visible()
+
+
+def test_whose_session_ended_is_told_so_and_comes_back_to_the_same_page(
+    connection: Connection, clinic: Site, screen: Screen
+) -> None:
+    page = screen.sign_in()
+    page.goto("/patients/p-0001")
+    connection.execute("DELETE FROM web_session")
+    connection.commit()
+    page.get_by_role("link", name="30 jours").click()
+    expect(page.locator(".problem")).to_contain_text("La session est terminée")
+    page.fill("#email", seed.NURSE)
+    page.fill("#password", seed.PASSWORD)
+    page.click("form.panel button")
+    expect(page.locator("#patient")).to_have_attribute("data-patient", "p-0001")
+
+
+@pytest.mark.parametrize("path", ["/", "/patients/p-0001", "/patients/p-0001?range=all"])
+def test_a_page_with_all_that_it_loads_travels_in_less_than_250_kb(clinic: Site, path: str) -> None:
+    client = clinic.signed_in()
+    page = client.get(path)
+    loaded = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
+    assert len(loaded) > 4
+    travelled = len(page.content)  # a page is not compressed by us: what a proxy does comes on top
+    for name in loaded:
+        with client.stream("GET", name) as answer:
+            travelled += sum(len(chunk) for chunk in answer.iter_raw())
+    assert travelled < HEAVIEST_KB * 1000
