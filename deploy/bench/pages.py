@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
@@ -57,7 +58,7 @@ class Clinic:
     csrf: str
 
 
-def run(*, patients: tuple[int, ...], seconds: float = SECONDS, home: Path | None = None) -> dict[str, object]:
+def run(*, patients: tuple[int, ...], seconds: float = SECONDS, home: Path | None = None) -> dict[str, Any]:
     """Measure each size; what happens is told on stderr. `home`: keeps the databases, and uses them again.
 
     Raises:

@@ -37,7 +37,7 @@ SELECT state, result ->> 'seconds', result -> 'own' ->> 'patient_years' FROM tri
 """
 
 
-def run(*, patients: int, days: int = 365) -> dict[str, object]:
+def run(*, patients: int, days: int = 365) -> dict[str, Any]:
     """From the click to the answer, the start of a process for it included; the history is stored before.
 
     Raises:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from schemas.database import Connection
 from tests.clinician_api import seed
@@ -12,12 +12,22 @@ from tests.clinician_api.conftest import Screen, Site
 HEAVIEST_KB = 250
 
 
+def hold(page: Page, *addresses: str) -> list[Route]:
+    """What is asked for at these addresses waits in the list."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:  # Playwright leaves its mark on a handler: a method of a list takes none
+        held.append(route)
+
+    for address in addresses:
+        page.route(address, keep)
+    return held
+
+
 def test_what_is_slow_says_so_where_it_will_appear(clinic: Site, screen: Screen) -> None:
     page = screen.sign_in()
     page.wait_for_selector(".row-card")
-    held: list[Route] = []
-    page.route("**/search", lambda route: held.append(route))
-    page.route("**/?open=*", lambda route: held.append(route))
+    held = hold(page, "**/search", "**/?open=*")
     page.fill("#q", "lef")
     expect(page.locator("#found")).to_have_attribute("aria-busy", "true")
     held.pop().continue_()
@@ -33,8 +43,7 @@ def test_what_is_slow_says_so_where_it_will_appear(clinic: Site, screen: Screen)
 def test_a_patient_who_cannot_be_opened_leaves_the_list_and_says_why(clinic: Site, screen: Screen) -> None:
     page = screen.sign_in()
     page.wait_for_selector(".row-card")
-    held: list[Route] = []
-    page.route("**/?open=*", lambda route: held.append(route))
+    held = hold(page, "**/?open=*")
     page.locator(".row-card .who").first.click()
     expect(page.locator("#drawer")).to_contain_text("Ouverture du dossier")
     held.pop().abort()

@@ -4,7 +4,7 @@ from deploy.bench import pages, tryout
 
 
 def test_the_pages_are_timed_by_client_and_server_with_weights_and_the_worst_step_of_each_plan() -> None:
-    [size] = pages.run(patients=(40,), seconds=0.05)["sizes"]  # type: ignore[misc, attr-defined]
+    [size] = pages.run(patients=(40,), seconds=0.05)["sizes"]
     for who in ("1_reader", "8_people", "8_readers"):
         for page in ("worklist", "drawer", "patient", "search"):
             timed = size[who][page]
@@ -18,7 +18,7 @@ def test_the_pages_are_timed_by_client_and_server_with_weights_and_the_worst_ste
 
 def test_trials_of_every_kind_are_answered_and_timed_from_the_asking() -> None:
     measured = tryout.run(patients=12, days=90)
-    assert [trial["detector"] for trial in measured["trials"]] == [asked["detector"] for asked in tryout.ASKED]  # type: ignore[attr-defined]
-    for trial in measured["trials"]:  # type: ignore[attr-defined]
+    assert [trial["detector"] for trial in measured["trials"]] == [asked["detector"] for asked in tryout.ASKED]
+    for trial in measured["trials"]:
         assert 0 < trial["computed_s"] <= trial["waited_s"]
         assert trial["patient_years"] > 1
