@@ -5,6 +5,7 @@ bytes at fault if anything but a reading or a reasoned refusal leaves an adapter
 from nothing it would hardly find a brace.
 """
 
+import json
 import sys
 import tempfile
 from contextlib import suppress
@@ -13,13 +14,15 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]  # installed by hand, see above
 
 with atheris.instrument_imports(include=["ingest"]):
-    from ingest import dialects  # noqa: F401 every adapter, instrumented
-    from ingest.adapters import bluetooth_sig, native
+    from ingest import arrival  # with every adapter, instrumented
+    from ingest.adapters import bluetooth_sig, home_assistant, native, withings
     from ingest.adapters.strict_json import FaultError
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.test_dialects import check
+from tests.ingest.test_announced import CLASSIC
 
 TOPICS = sorted(vectors.TOPICS)
+ANNOUNCED = home_assistant.Announced("bath/scale", "kg", "bath", ("weight",))
 
 
 def one(data: bytes) -> None:
@@ -27,6 +30,10 @@ def one(data: bytes) -> None:
     choice, payload = data[:1], data[1:]
     check(vectors.message(TOPICS[int.from_bytes(choice, "big") % len(TOPICS)], payload))
     assert native.decode(payload)
+    home_assistant.announced(payload)
+    withings.notice(payload)
+    heard = vectors.message(ANNOUNCED.topic, payload)
+    check(heard, arrival.heard(heard, home_assistant.reader(ANNOUNCED)))
     for decode in (bluetooth_sig.weight_measurement, bluetooth_sig.body_composition):
         with suppress(FaultError):
             decode(payload)
@@ -38,6 +45,7 @@ def seeds() -> str:
     for number, topic in enumerate(TOPICS):
         payload = vectors.message(topic, vectors.TOPICS[topic]).payload
         (folder / str(number)).write_bytes(bytes([number]) + payload)
+    (folder / "announcement").write_bytes(b"\0" + json.dumps(CLASSIC).encode())
     return str(folder)
 
 
