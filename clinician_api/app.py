@@ -33,6 +33,7 @@ from clinician_api.patient import (
     plan_page,
     reading_review,
     reassign,
+    weighing_reminder,
 )
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
@@ -61,6 +62,7 @@ ROUTERS = (
     journal.router,
     plan_page.router,
     phone.router,
+    weighing_reminder.router,
     export.router,
     reassign.router,
     reading_review.router,

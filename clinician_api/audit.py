@@ -14,6 +14,7 @@ Action = Literal[
     "detection.read", "trial.ask", "trial.read", "trial.sign", "patient.review", "patient.unreview",
     "patient.pause", "pauses.read", "team.change", "duty.change", "reading.asked", "reading.reassign", "weight.add",
     "journal.write", "journal.seen", "reminder.done",
+    "weighing_reminder.set", "weighing_reminder.stop",
     "shadow.read", "shadow.set",
 ]  # fmt: skip
 

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     alerts: AlertsSettings = AlertsSettings()
+    reminder_url: SecretStr | None = None
+    """How a patient's SMS is sent: an apprise address with `{number}` in it."""
     canary_url: SecretStr | None = None
     """Where the canary's alerts must arrive, an apprise address; `vigie up` then keeps one."""
     channel_kinds: str = ""
@@ -89,6 +91,13 @@ class Settings(BaseSettings):
         if secret and len(secret.get_secret_value()) < 16:
             raise ValueError("must be at least 16 characters; `openssl rand -hex 32` makes a good one")
         return secret
+
+    @field_validator("reminder_url")
+    @classmethod
+    def _names_the_number(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and ("{number}" not in url.get_secret_value() or "://" not in url.get_secret_value()):
+            raise ValueError("must be an apprise address with {number} where the patient's number belongs")
+        return url
 
     @field_validator("database_url")
     @classmethod
@@ -124,6 +133,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_FORMAT": settings.log_format,
         "CLOCK": settings.clock,
         "METRICS_PORT": settings.metrics_port,
+        "REMINDER_URL": settings.reminder_url.get_secret_value() if settings.reminder_url else None,
         "CHANNEL_KINDS": settings.channel_kinds or None,
         "RECEIPTS_SECRET": settings.receipts_secret.get_secret_value() if settings.receipts_secret else None,
         "CANARY_URL": settings.canary_url.get_secret_value() if settings.canary_url else None,

@@ -18,7 +18,7 @@ PAGES = (
     "/scales/label?site=home&device_id=scale-0003", "/then", "/then?at=2026-01-01T09:00", "/nowhere",
     "/programme", "/detection", "/detection/trials/1", "/detection/trials/4", "/detection/shadow",
     "/detection/card",
-    "/pauses", "/patients/p-0003/pauses",
+    "/pauses", "/patients/p-0003/pauses", "/patients/p-0003/weighing-reminder",
     "/account", "/t/nothing", "/b/nothing",
     "/duty", "/duty/1", "/duty/1?at=2026-11-29T03:00&severity=alarm",
 )  # fmt: skip
