@@ -3,6 +3,7 @@
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import uuid4
@@ -37,7 +38,7 @@ SELECT state, result ->> 'seconds', result -> 'own' ->> 'patient_years' FROM tri
 """
 
 
-def run(*, patients: int, days: int = 365) -> dict[str, Any]:
+def run(*, patients: int, days: int = 365, every: Sequence[dict[str, Any]] = ASKED) -> dict[str, Any]:
     """From the click to the answer, the start of a process for it included; the history is stored before.
 
     Raises:
@@ -57,7 +58,7 @@ def run(*, patients: int, days: int = 365) -> dict[str, Any]:
                 simulated=alarm_budget.simulated,
             )
             with database.connect(postgres.url, autocommit=True) as conn:
-                trials = [_try(conn, desk, asked) for asked in ASKED]
+                trials = [_try(conn, desk, asked) for asked in every]
     return {"bench": "tryout", "patients": patients, "days": days, "readings": stored, "aim_s": 10, "trials": trials}
 
 

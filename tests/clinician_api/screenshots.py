@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Route, sync_playwright
 
 from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
@@ -21,7 +21,12 @@ PATHS = {
     "enrol": "/enrol", "enrol-import": "/enrol/import", "scales": "/scales", "then": "/then",
     "programme": "/programme?months=1", "programme-year": "/programme?months=12", "detection": "/detection",
     "shadow": "/detection/shadow", "card": "/detection/card", "duty": "/duty", "pauses": "/pauses",
-    "account": "/account", "not-there": "/nowhere",
+    "account": "/account", "monday": "/monday", "not-there": "/nowhere",
+}  # fmt: skip
+
+OF_A_PATIENT = {
+    "patient": "", "patient-all": "?range=all", "patient-try": "/try", "patient-plan": "/plan",
+    "patient-pauses": "/pauses",
 }  # fmt: skip
 
 
@@ -44,6 +49,10 @@ def main(address: str, email: str, password: str, folder: Path) -> None:
     for page in ("sign-in", "worklist", "patient"):
         for name, width in IN_DOCS.items():
             shutil.copy(folder / f"{page}-{width}-light.png", DOCS / f"{page}-{name}.png")
+
+
+def _never(_: Route) -> None:
+    """No answer comes."""
 
 
 class Album:
@@ -77,7 +86,9 @@ class Album:
             page.goto(path)
             self.keep(name)
         self.trial()
+        self.waiting()
         self.offline()
+        self.refused()
 
     def patient(self, patient_id: str) -> None:
         page = self.page
@@ -102,6 +113,31 @@ class Album:
         self.keep("trial-computing")
         page.wait_for_selector("#sign-title, .problem", timeout=120_000)
         self.keep("trial")
+
+    def waiting(self) -> None:
+        """What is slow: a drawer and a search whose answers never come."""
+        page = self.page
+        for name, address in {"drawer-waiting": "**/?open=*", "search-waiting": "**/search"}.items():
+            page.goto("/")
+            page.route(address, _never)
+            if name == "search-waiting":
+                page.fill("#q", "ma")
+            elif page.locator(".row-card a.who").count():
+                page.locator(".row-card a.who").first.click()
+            page.wait_for_timeout(500)
+            self.keep(name, whole=False)
+            page.unroute(address)
+
+    def refused(self) -> None:
+        """A form that is not ours, and a session that has ended."""
+        page = self.page
+        page.goto("/")
+        page.evaluate("for (const field of document.getElementsByName('csrf')) field.value = 'x'")
+        page.locator("form[action='/language'] button").click()
+        self.keep("refused")
+        page.context.add_cookies([{"name": "vigie", "value": "ended", "url": page.url}])
+        page.goto("/patients")
+        self.keep("session-ended", whole=False)
 
     def offline(self) -> None:
         page = self.page

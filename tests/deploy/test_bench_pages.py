@@ -16,9 +16,10 @@ def test_the_pages_are_timed_by_client_and_server_with_weights_and_the_worst_ste
     assert 0 < size["page_weight_kb"]["patient"]["page"] < size["page_weight_kb"]["patient"]["all"] < 250
 
 
-def test_trials_of_every_kind_are_answered_and_timed_from_the_asking() -> None:
-    measured = tryout.run(patients=12, days=90)
-    assert [trial["detector"] for trial in measured["trials"]] == [asked["detector"] for asked in tryout.ASKED]
-    for trial in measured["trials"]:
-        assert 0 < trial["computed_s"] <= trial["waited_s"]
-        assert trial["patient_years"] > 1
+def test_a_trial_is_answered_and_timed_from_the_asking() -> None:
+    measured = tryout.run(patients=12, days=90, every=tryout.ASKED[:1])
+    assert measured["aim_s"] == 10
+    [trial] = measured["trials"]
+    assert trial["detector"] == "guideline"
+    assert 0 < trial["computed_s"] <= trial["waited_s"]
+    assert trial["patient_years"] > 1
