@@ -52,6 +52,35 @@ def test_a_name_in_a_payload_with_a_character_that_no_name_has_is_refused_kept_a
     ]
 
 
+BAD = (  # and why it is no weighing
+    (b"", "payload: is not JSON"),
+    (b"\x00\x01\xfe", "payload: is not UTF-8"),
+    (b"[" * 100_000, "payload: is nested too deeply"),
+    (b'{"weight": NaN}', "payload: NaN and Infinity are not JSON"),
+    (b'{"weight": -Infinity}', "payload: NaN and Infinity are not JSON"),
+    (b'{"weight": 72, "weight": 90}', "payload: a key is given twice"),
+    (b'{"weight": true}', "weight: must be a number"),
+    (b'{"weight": "72.5"}', "weight: must be a number"),
+    (b'{"weight": 1e400}', "weight: must be at most 400 kg"),
+    (b'{"weight": "%s"}' % (b"x" * 1_000_000), "weight: must be a number"),
+)
+
+
+def test_every_kind_of_bad_input_of_another_dialect_is_kept_with_its_reason_and_followed_by_the_next_message(
+    start_ingest: Start, phone: Client, connection: Connection
+) -> None:
+    start_ingest()
+    assert wait_until(lambda: listens(connection), seconds=20)
+    for number, (payload, _) in enumerate(BAD):
+        phone.publish("scale/body-composition/alice", payload, qos=1).wait_for_publish(10)
+        publish(phone, f"scale/body-composition/u{number}", vectors.BLE_SCALE_SYNC)
+    assert wait_until(lambda: len(readings(connection)) == len(BAD), seconds=15)
+    kept = connection.execute("SELECT payload, payload_bytes, reason, times FROM rejection").fetchall()
+    assert sorted(kept, key=str) == sorted(
+        ((payload[: 64 * 1024], len(payload), reason, 1) for payload, reason in BAD), key=str
+    )
+
+
 def readings(conn: Connection) -> dict[str, str]:
     conn.rollback()
     found = conn.execute("SELECT site || '/' || device_id, trim_scale(weight_kg)::text, state FROM standing_reading")

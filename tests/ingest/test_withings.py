@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 from pydantic import AnyUrl, SecretStr
 
 from deploy.embedded_broker import free_port
 from ingest import webhook, withings_fetch
 from ingest.adapters import withings
+from schemas import database
 from schemas.clock import Clock, real_now
-from schemas.database import Connection
+from schemas.database import Connection, Service
 from schemas.settings import WithingsSettings
 from tests.fixtures.commands import Command
 from tests.fixtures.commands import Start as Program
@@ -146,6 +148,15 @@ def test_an_old_token_is_renewed_at_once_and_an_ended_consent_is_said_until_ther
     fetch(connection, settings)
     assert weights(connection) == [*ALL, "65.5", "65.6"]
     assert state(connection) == (0, server.updatetime, 0, None)
+
+
+@pytest.mark.parametrize("service", ["alerts", "api"])
+def test_no_other_program_may_read_a_token(database_url: str, service: Service) -> None:
+    with (
+        database.connect(database_url, service=service) as conn,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        conn.execute("SELECT FROM withings_account")
 
 
 def test_a_server_that_is_away_is_waited_for(connection: Connection, settings: WithingsSettings) -> None:
