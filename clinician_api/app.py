@@ -16,7 +16,7 @@ from starlette.routing import Route
 from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap, receipts
-from clinician_api.dependencies import LIVE_HEADER, Page, SignInNeededError
+from clinician_api.dependencies import LIVE_HEADER, MergedError, Page, SignInNeededError
 from clinician_api.detection import card, shadow, signing, trials
 from clinician_api.duty import calendar, upkeep
 from clinician_api.enrol import departure, joining, patient_import
@@ -33,6 +33,7 @@ from clinician_api.patient import (
     plan_page,
     reading_review,
     reassign,
+    tags,
     weighing_reminder,
 )
 from clinician_api.programme import programme
@@ -63,6 +64,7 @@ ROUTERS = (
     plan_page.router,
     phone.router,
     weighing_reminder.router,
+    tags.router,
     export.router,
     reassign.router,
     reading_review.router,
@@ -115,6 +117,7 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
 def _answer_errors(app: FastAPI) -> None:
     """Every error has a page in the reader's language, and a way on."""
     app.add_exception_handler(SignInNeededError, _to_sign_in)
+    app.add_exception_handler(MergedError, _merged)
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(psycopg.DataError, _refused)  # what no row could hold: NUL, a number beyond its type
@@ -128,6 +131,19 @@ def _to_sign_in(request: Request, error: Exception) -> Response:
     if LIVE_HEADER in request.headers or "hx-request" in request.headers:
         return Response(status_code=401, headers={"HX-Redirect": address})
     return RedirectResponse(address, status_code=303)
+
+
+WRITTEN = {"note", "reason", "dose", "weight", "number", "whose", "tag"}
+"""The fields of a patient's forms that are written; what is chosen is a click."""
+
+
+async def _merged(request: Request, error: Exception) -> Response:
+    """Say into which record, lead there, and lose nothing that was typed."""
+    assert isinstance(error, MergedError)
+    form = await request.form()  # parsed before
+    kept = [value for name, value in form.multi_items() if name in WRITTEN and isinstance(value, str) and value.strip()]
+    page = Page(request, request.app.state.clock.now())
+    return page.answer("merged.html", status=409, old=error.old, new=error.new, kept=kept)
 
 
 def _failed(request: Request, error: Exception) -> Response:

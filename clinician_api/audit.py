@@ -7,7 +7,7 @@ from schemas.database import Connection
 
 Action = Literal[
     "sign_in", "sign_out", "worklist.read", "patients.read", "patient.read", "dry_weight.set", "plan.set", "phone.set",
-    "patient.export", "episode.take",
+    "tag.change", "patient.export", "episode.take",
     "episode.follow_up", "episode.snooze", "episode.close",
     "unknown_scales.read", "scale.claim", "reading.release", "reading.exclude", "reading.undo", "patient.enrol",
     "patient.status", "scales.read", "scale.return", "programme.read", "report.read", "channel.change",

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, LiteralString
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, HTTPException, Request
@@ -80,11 +80,34 @@ def is_https(request: Request) -> bool:
     return "https" in (request.url.scheme, urlsplit(request.app.state.settings.screens_url).scheme)
 
 
+class MergedError(Exception):
+    """The form is about a record that was merged into another meanwhile."""
+
+    def __init__(self, old: str, *, new: str) -> None:
+        super().__init__(f"{old} was merged into {new}")
+        self.old, self.new = old, new
+
+
+INTO: LiteralString = "SELECT into_patient FROM departed WHERE patient_id = %(patient_id)s AND status = 'merged'"
+UNDOES = "/status"
+"""What may be sent of a merged record: that it is none."""
+
+
+def _refuse_merged(request: Request, conn: Connection) -> None:
+    patient_id = request.path_params.get("patient_id", "").replace("\0", "")
+    if not patient_id or request.url.path.endswith(UNDOES):
+        return
+    row = conn.execute(INTO, {"patient_id": patient_id}).fetchone()
+    if row is not None:
+        raise MergedError(patient_id, new=str(row[0]))
+
+
 def signed_in(request: Request, conn: Transaction) -> sessions.User:
     """The user of this session.
 
     Raises:
         SignInNeededError: there is none.
+        MergedError: it is a form about a record that is no more.
     """
     token = request.cookies.get(cookie_name(request), "")
     user = sessions.find(conn, token) if token else None
@@ -93,6 +116,8 @@ def signed_in(request: Request, conn: Transaction) -> sessions.User:
     if user.seems_away and LIVE_HEADER not in request.headers:
         sessions.touch(conn, token)
     request.state.user = user
+    if request.method == "POST":
+        _refuse_merged(request, conn)
     return user
 
 

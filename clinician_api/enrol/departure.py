@@ -10,20 +10,23 @@ from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
+from clinician_api.enrol import enrolment
 from clinician_api.language import message
 from clinician_api.patient import episodes, patients
 from clinician_api.patient.patients import Draft
 from schemas.database import Connection
+from schemas.patient import LentScale
 
 router = APIRouter()
-Status = Literal["active", "discharged", "deceased"]
+Status = Literal["active", "discharged", "deceased", "merged"]
 LONGEST_REASON = 1000
 NO_REASON = message("Say why, in at most 1,000 characters: it stays in the patient's record.")
+NOT_INTO = message("Give the pseudonym of the record that goes on: another one, which is watched.")
 
 
 ADD_STATUS: LiteralString = """
-INSERT INTO patient_status (request_id, patient_id, status, reason, author, recorded_at)
-SELECT %(request_id)s, patient_id, %(status)s, %(reason)s, %(author)s, %(now)s
+INSERT INTO patient_status (request_id, patient_id, status, into_patient, reason, author, recorded_at)
+SELECT %(request_id)s, patient_id, %(status)s, %(into)s, %(reason)s, %(author)s, %(now)s
 FROM patient WHERE patient_id = %(patient_id)s
 ON CONFLICT (request_id) DO NOTHING
 RETURNING status_id
@@ -33,6 +36,15 @@ RETURN_SCALES: LiteralString = """
 UPDATE device_loan SET returned_at = greatest(%(now)s, lent_at + interval '1 microsecond')
 WHERE patient_id = %(patient_id)s AND returned_at IS NULL
 """
+LENT: LiteralString = """
+SELECT site, device_id FROM device_loan WHERE patient_id = %(patient_id)s AND returned_at IS NULL
+"""
+IS_WATCHED: LiteralString = """
+SELECT FROM patient WHERE patient_id = %(into)s AND patient_id <> %(patient_id)s
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
+"""
+# Of two records merged into one another at once, the second must see the first.
+ONE_AT_A_TIME: LiteralString = "SELECT pg_advisory_xact_lock(122)"
 OPEN_EPISODES: LiteralString = "SELECT episode_id FROM episode WHERE patient_id = %(patient_id)s AND closed_at IS NULL"
 
 
@@ -42,6 +54,8 @@ class Change(BaseModel):
     request_id: UUID
     patient_id: str
     status: Status
+    into: str | None = None
+    """Of a merged record: the one that goes on."""
     reason: str
     author: int
     now: datetime
@@ -49,6 +63,8 @@ class Change(BaseModel):
 
 def change(conn: Connection, asked: Change) -> None:
     """Record it; who leaves gives the scale back, and what is open is closed with the reason.
+
+    The scale of a merged record is the other's from now on.
 
     Raises:
         HTTPException: 404, no such patient.
@@ -60,6 +76,9 @@ def change(conn: Connection, asked: Change) -> None:
     audit.write(conn, "patient.status", of=f"{asked.patient_id} {asked.status}", by=asked.author, at=asked.now)
     if asked.status == "active":
         return
+    for site, device_id in conn.execute(LENT, vars(asked)).fetchall() if asked.into else ():
+        scale = LentScale(site=str(site), device_id=str(device_id))
+        enrolment.lend(conn, scale, patient_id=str(asked.into), since=asked.now, now=asked.now)
     conn.execute(RETURN_SCALES, vars(asked))
     for (episode_id,) in conn.execute(OPEN_EPISODES, vars(asked)).fetchall():
         assert isinstance(episode_id, int)
@@ -82,14 +101,29 @@ def _end(asked: Change, episode_id: int) -> episodes.Act:
 def set_status(  # noqa: PLR0913, PLR0917 a form's fields
     patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage,
     request_id: Annotated[UUID, Form()], status: Annotated[Status, Form()], reason: Annotated[str, Form()] = "",
+    into: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:  # fmt: skip
-    """The patient leaves, or comes back."""
-    reason = reason.replace("\0", "").strip()
-    if not 0 < len(reason) <= LONGEST_REASON:
-        draft = Draft(form="departure", problem=page.words.text(NO_REASON), typed={"reason": reason, "status": status})
-        return patients.answer(conn, page, patient_id, draft=draft, status=422)
+    """The patient leaves, or comes back; or the record is another's."""
+    conn.execute(ONE_AT_A_TIME)
+    reason, into = reason.replace("\0", "").strip(), into.replace("\0", "").strip()
     asked = Change(
-        request_id=request_id, patient_id=patient_id, status=status, reason=reason, author=user.user_id, now=now
-    )
+        request_id=request_id, patient_id=patient_id, status=status, into=into if status == "merged" else None,
+        reason=reason, author=user.user_id, now=now,
+    )  # fmt: skip
+    if problem := _problem(conn, asked):
+        typed = {"reason": reason, "status": status, "into": into}
+        draft = Draft(form="departure", problem=page.words.text(problem), typed=typed)
+        return patients.answer(conn, page, patient_id, draft=draft, status=422)
     change(conn, asked)
-    return RedirectResponse(f"/patients/{patient_id}", status_code=303)
+    return RedirectResponse(f"/patients/{asked.into or patient_id}", status_code=303)
+
+
+IS_DONE: LiteralString = "SELECT FROM patient_status WHERE request_id = %(request_id)s"
+
+
+def _problem(conn: Connection, asked: Change) -> str | None:
+    if not 0 < len(asked.reason) <= LONGEST_REASON:
+        return NO_REASON
+    if asked.status != "merged" or conn.execute(IS_DONE, vars(asked)).fetchone() is not None:
+        return None
+    return NOT_INTO if conn.execute(IS_WATCHED, vars(asked)).fetchone() is None else None

@@ -1,7 +1,8 @@
 """How does a patient join? One form, everything read back before it is kept, and a double click is one patient."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal, LiteralString
 from uuid import UUID, uuid4, uuid5
@@ -15,7 +16,7 @@ from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.enrol import enrolment, new_patient
 from clinician_api.language import CLINIC_ZONE, Words, message
-from clinician_api.patient import phone, plan_record, typed
+from clinician_api.patient import phone, plan_record, tag_record, typed
 from clinician_api.patient.plan_record import Group
 from clinician_api.scales import unknown_scales
 from schemas.database import Connection
@@ -101,8 +102,9 @@ def check_or_enrol(
     today = now.astimezone(ZoneInfo(CLINIC_ZONE)).date()
     faults = {name: words.text(fault) for name, fault in checked.faults.items()}
     faults |= disagreement(words, consent_on=consent_on, prescriber=prescriber, today=today)
-    faults |= _contact_faults(words, form)
     team = next((one for one in plan_record.groups(conn) if str(one.team_id) == form.team), None)
+    company = Company(number=form.phone, whose=form.whose, verified=bool(form.verified), team=team)
+    faults |= company.faults(words)
     if checked.patient:
         faults |= taken(conn, checked.patient, page)
     if faults or checked.patient is None or consent_on is None or form.answer == "correct":
@@ -113,7 +115,7 @@ def check_or_enrol(
     record = Record(request_id=form.request_id, consent_on=consent_on, prescriber=prescriber,
                     author=user.user_id)  # fmt: skip
     keep(conn, checked.patient, record, now=now)
-    _keep_contact(conn, checked.patient.patient_id, form, team, author=user.user_id, now=now)
+    keep_company(conn, checked.patient.patient_id, company, record, now=now)
     return RedirectResponse(f"/patients/{checked.patient.patient_id}", status_code=303)
 
 
@@ -144,25 +146,35 @@ def taken(conn: Connection, patient: NewPatient, page: Page) -> dict[str, str]:
     return faults
 
 
-def _contact_faults(words: Words, form: Joining) -> dict[str, str]:
-    is_number = not form.phone.strip() or typed.phone(form.phone) is not None
-    faults = {} if is_number else {"phone": words.text(phone.NO_NUMBER)}
-    return faults | ({} if len(form.whose) <= 100 else {"whose": words.text(phone.LONG_WHOSE)})
+@dataclass(frozen=True, kw_only=True)
+class Company:
+    """Whom the patient comes with: how they are reached, who watches, and the clinic's words for them."""
+
+    number: str
+    whose: str = ""
+    verified: bool = False
+    team: Group | None = None
+    tags: Sequence[str] = ()
+
+    def faults(self, words: Words) -> dict[str, str]:
+        is_number = not self.number.strip() or typed.phone(self.number) is not None
+        faults = {} if is_number else {"phone": words.text(phone.NO_NUMBER)}
+        return faults | ({} if len(self.whose) <= 100 else {"whose": words.text(phone.LONG_WHOSE)})
 
 
-def _keep_contact(
-    conn: Connection, patient_id: str, form: Joining, team: Group | None, *, author: int, now: datetime
-) -> None:
-    """The number, and the team with its plan; each by a number of its own, made from the form's."""
-    values = {"patient_id": patient_id, "author": author, "now": now}
-    if digits := typed.phone(form.phone):
-        named = {"number": digits, "whose": typed.note(form.whose), "verified": bool(form.verified)}
-        phone.keep(conn, values | named | {"request_id": uuid5(form.request_id, "phone")})
-    if team:
-        plan_record.join_team(conn, patient_id, team_id=team.team_id, author=author, now=now)
+def keep_company(conn: Connection, patient_id: str, company: Company, record: "Record", *, now: datetime) -> None:
+    """The number, the team with its plan, the tags; each by a number of its own, made from the form's."""
+    values: dict[str, object] = {"patient_id": patient_id, "author": record.author, "now": now}
+    if digits := typed.phone(company.number):
+        named = {"number": digits, "whose": typed.note(company.whose), "verified": company.verified}
+        phone.keep(conn, values | named | {"request_id": uuid5(record.request_id, "phone")})
+    if team := company.team:
+        plan_record.join_team(conn, patient_id, team_id=team.team_id, author=record.author, now=now)
         if team.settings:
-            plan = {"request_id": uuid5(form.request_id, "plan"), "reason": team.name}
+            plan = {"request_id": uuid5(record.request_id, "plan"), "reason": team.name}
             plan_record.add(conn, values | plan, team.settings)
+    given = values | {"request_id": record.request_id}
+    tag_record.change(conn, list(company.tags), given, is_removal=False)
 
 
 class Record(BaseModel):

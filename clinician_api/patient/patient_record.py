@@ -49,16 +49,17 @@ def patient(conn: Connection, patient_id: str) -> Patient | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Departed:
-    """That a patient is watched no longer, since when, why, and who said so."""
+    """That a patient is watched no longer, why, and who said so; `into_patient`: the record that goes on."""
 
-    status: Literal["discharged", "deceased"]
+    status: Literal["discharged", "deceased", "merged"]
+    into_patient: str | None
     reason: str
     recorded_at: datetime
     author: str
 
 
 DEPARTED: LiteralString = """
-SELECT status, reason, recorded_at, u.display_name AS author
+SELECT status, into_patient, reason, recorded_at, u.display_name AS author
 FROM departed JOIN app_user AS u ON u.user_id = departed.author WHERE patient_id = %(patient_id)s
 """
 
@@ -67,6 +68,27 @@ def departed(conn: Connection, patient_id: str) -> Departed | None:
     """Whether the patient has left."""
     with conn.cursor(row_factory=class_row(Departed)) as cursor:
         return cursor.execute(DEPARTED, {"patient_id": patient_id}).fetchone()
+
+
+SAME_PERSON: LiteralString = """
+SELECT patient_id FROM departed WHERE into_patient = %(patient_id)s ORDER BY patient_id
+"""
+NAMESAKES: LiteralString = """
+SELECT other.patient_id FROM patient_identity AS one JOIN patient_identity AS other
+  ON other.birth_date = one.birth_date AND other.patient_id <> one.patient_id
+ AND (other.ins = one.ins OR folded(other.family_name) = folded(one.family_name))
+WHERE one.patient_id = %(patient_id)s ORDER BY 1 LIMIT 5
+"""
+
+
+def merged_here(conn: Connection, patient_id: str) -> list[str]:
+    """Earlier records of the same person, which ended in this one."""
+    return [str(one) for (one,) in conn.execute(SAME_PERSON, {"patient_id": patient_id})]
+
+
+def namesakes(conn: Connection, patient_id: str) -> list[str]:
+    """Records that may be the same person's: the same birth date, and the same INS or family name."""
+    return [str(one) for (one,) in conn.execute(NAMESAKES, {"patient_id": patient_id})]
 
 
 @dataclass(frozen=True, kw_only=True)

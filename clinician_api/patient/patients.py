@@ -15,7 +15,17 @@ from starlette.responses import Response
 from clinician_api import audit
 from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import Words, message
-from clinician_api.patient import chart, journal_record, patient_record, pauses, plan_record, scene, usual, weight_table
+from clinician_api.patient import (
+    chart,
+    journal_record,
+    patient_record,
+    pauses,
+    plan_record,
+    scene,
+    tag_record,
+    usual,
+    weight_table,
+)
 from clinician_api.patient.patient_record import Reading
 from schemas.database import Connection
 
@@ -101,7 +111,11 @@ def answer(
         journal=course.journal,
         today=page.now.astimezone(zone).date(),
         phone=patient_record.phone(conn, patient_id),
+        tags=tag_record.of_patient(conn, patient_id),
+        known_tags=tag_record.known(conn),
         departed=patient_record.departed(conn, patient_id),
+        merged_here=patient_record.merged_here(conn, patient_id),
+        namesakes=patient_record.namesakes(conn, patient_id),
         request_id=uuid4,
     )
 

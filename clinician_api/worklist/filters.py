@@ -57,15 +57,6 @@ KEEP: LiteralString = """
 INSERT INTO worklist_filter (user_id, filter) VALUES (%(user_id)s, %(filter)s)
 ON CONFLICT (user_id) DO UPDATE SET filter = excluded.filter
 """
-TAGS: LiteralString = """
-WITH RECURSIVE known AS (
-    (SELECT tag FROM patient_tag ORDER BY tag LIMIT 1)
-    UNION ALL
-    SELECT (SELECT tag FROM patient_tag AS t WHERE t.tag > known.tag ORDER BY tag LIMIT 1)
-    FROM known WHERE known.tag <> ''
-)
-SELECT tag FROM known WHERE tag IS NOT NULL LIMIT 200
-"""
 
 
 def kept(conn: Connection, user_id: int) -> Filter:
@@ -79,11 +70,6 @@ def kept(conn: Connection, user_id: int) -> Filter:
 
 def keep(conn: Connection, chosen: Filter, *, user_id: int) -> None:
     conn.execute(KEEP, {"user_id": user_id, "filter": Jsonb(chosen.model_dump())})
-
-
-def tags(conn: Connection) -> list[str]:
-    """Every tag in use; a step of the index for each, however many patients have it."""
-    return [str(tag) for (tag,) in conn.execute(TAGS)]
 
 
 TEAMS: LiteralString = """

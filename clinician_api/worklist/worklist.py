@@ -15,6 +15,7 @@ from clinician_api import audit, pages, vocabulary
 from clinician_api.access.sessions import User
 from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import CLINIC_ZONE, Language, Words, message
+from clinician_api.patient import tag_record
 from clinician_api.programme import working_time
 from clinician_api.worklist import drawer, entries, filters, outages, proof, reviews, weights_to_check
 from clinician_api.worklist.entries import Count, Entry, Wanted
@@ -134,7 +135,7 @@ def _choices(conn: Connection, page: Page) -> list[tuple[str, str, list[filters.
         (name, text(label), [(value, text(said)) for value, said in choices])
         for name, (label, choices) in filters.CHOICES.items()
     ]
-    if tags := filters.tags(conn):
+    if tags := tag_record.known(conn):
         fields.append(("tag", text(TAG), [("", text(ANY_TAG)), *((tag, tag) for tag in tags)]))
     if teams := filters.teams(conn):
         fields.append(("team", text(TEAM), [("0", text(ANY_TEAM)), *teams]))

@@ -148,6 +148,36 @@ def test_every_row_of_a_table_is_judged_before_any_joins(connection: Connection,
     assert count(connection, "device_loan WHERE device_id = 's-1'") == 1
 
 
+def test_a_table_brings_number_team_and_tags_and_says_so_row_by_row_first(connection: Connection, people: Site) -> None:
+    seed.team_on_duty(connection, now=CLOCK.now())
+    connection.commit()
+    client, day = people.signed_in(), CLOCK.now().date().isoformat()
+    head = "family_name,given_name,birth_date,sex,ins,consent_on,prescriber,phone,whose,team,tags,dry_weight_kg\n"
+    rows = [
+        f"Noël,Élise,1950-01-02,F,{ins(1)},{day},Dr Mercier,06 12 34 56 78,sa fille,clermont,HFrEF| étude A|HFrEF,72.5",
+        f"Bon,Jean,1950-01-02,M,{ins(2)},{day},Dr Mercier,appeler le soir,,,,",
+        f"Mal,Anne,1950-01-02,F,{ins(3)},{day},Dr Mercier,,,Lyon,,",
+        f"Roy,Luc,1950-01-02,M,{ins(4)},{day},Dr Mercier,,,,{'x' * 41},",
+    ]
+    preview = sent(client, (head + "\n".join(rows)).encode())
+    said = preview.text.replace("&#39;", "'").replace("\u202f", " ").replace("\xa0", " ")
+    for words in ("1 ligne sur 4", "06 12 34 56 78", "sa fille", "pas encore essayé", "Équipe Clermont", "étude A",
+                  "72,5 kg", "6 à 15 chiffres", "Il y a : Clermont", "1 à 40 lettres"):  # fmt: skip
+        assert words in said, words
+    assert count(connection, "patient") == 1
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', preview.text.split("textarea")[0]))
+    found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", preview.text, re.DOTALL)
+    assert found
+    given = {"csrf": fields["csrf"], "request_id": fields["request_id"], "text": found[1]}
+    for _ in range(2):
+        assert client.post("/enrol/import", data=given).status_code == 200
+    phones = connection.execute("SELECT number, whose, verified FROM patient_phone").fetchall()
+    assert phones == [("0612345678", "sa fille", False)]
+    tags = connection.execute("SELECT tag, author, is_removal FROM tag_change ORDER BY tag").fetchall()
+    assert tags == [("HFrEF", 1, False), ("étude A", 1, False)]
+    assert count(connection, "patient_team WHERE team_id = 1") == 1
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -262,3 +292,68 @@ def test_a_tried_number_and_the_teams_plan_join_with_the_patient(
     expect(page.locator(".phone summary")).to_contain_text("0473123456")
     expect(page.locator(".phone summary")).to_contain_text("pas encore essayé")
     assert count(connection, "patient_phone") == 2
+
+
+def test_two_records_of_one_person_become_one_that_goes_on_and_nothing_is_lost(
+    connection: Connection, clinic: Site, screen: Screen
+) -> None:
+    there = seed.patient(3, now=CLOCK.now()).identity
+    assert there
+    twin = seed.patient(40, now=CLOCK.now(), family_name=there.family_name, birth_date=there.birth_date)
+    enrolment.enrol(connection, [twin.model_copy(update={"scale": None})], now=CLOCK.now())
+    connection.commit()
+    weights = count(connection, "reading WHERE patient_id = 'p-0003'")
+    stale = screen.sign_in()
+    stale.goto("/patients/p-0003")
+    stale.locator("details:has(#note-note) > summary").click()
+    stale.locator("#note-note").fill("essoufflée depuis hier, dort assise")
+    other = screen.context.new_page()
+    other.goto("/patients/p-0003")
+    other.get_by_text("Mettre fin à la surveillance…").click()
+    assert other.locator("#into").input_value() == "p-0040", "the record of a namesake is offered"
+    other.get_by_label("La même personne a un autre dossier, qui continue").check()
+    other.locator("#departure-reason").fill("inclus deux fois")
+    other.get_by_role("button", name="Mettre fin à la surveillance").click()
+    expect(other).to_have_url(re.compile("/patients/p-0040$"))
+    expect(other.get_by_text("Un dossier antérieur de la même personne")).to_contain_text("p-0003")
+    assert (
+        count(
+            connection, "device_loan WHERE device_id = 'scale-0003' AND patient_id = 'p-0040' AND returned_at IS NULL"
+        )
+        == 1
+    )
+    assert count(connection, "episode WHERE patient_id = 'p-0003' AND closed_at IS NULL") == 0
+    assert count(connection, "reading WHERE patient_id = 'p-0003'") == weights
+
+    stale.locator("form:has(#note-note) button").click()
+    expect(stale.get_by_role("alert")).to_contain_text("Le dossier p-0003 a été réuni entre-temps à p-0040")
+    expect(stale.locator("textarea")).to_have_value("essoufflée depuis hier, dort assise")
+    assert count(connection, "journal_entry") == 0
+    stale.get_by_role("link", name="Ouvrir le dossier qui continue").click()
+    expect(stale).to_have_url(re.compile("/patients/p-0040$"))
+
+    stale.goto("/patients/p-0003")
+    expect(stale.get_by_role("alert")).to_contain_text("Ce dossier a été réuni à p-0040")
+    stale.get_by_text("Surveiller de nouveau…").click()
+    stale.locator("#return-reason").fill("erreur")
+    stale.get_by_role("button", name="Surveiller de nouveau").click()
+    expect(stale.get_by_text("Mettre fin à la surveillance…")).to_be_visible()
+    assert screen.complaints == ["Failed to load resource: the server responded with a status of 409 (Conflict)"]
+
+
+@pytest.mark.parametrize("into", ["", "p-0001", "nobody", "p-0002"])
+def test_a_record_is_merged_into_another_that_is_watched_and_into_none_else(
+    connection: Connection, people: Site, into: str
+) -> None:
+    enrolment.enrol(connection, [seed.patient(2, now=CLOCK.now())], now=CLOCK.now())
+    connection.commit()
+    client = people.signed_in()
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/scales").text)
+    assert token
+    given = {"csrf": token[1], "status": "merged", "reason": "deux fois"}
+    if into == "p-0002":
+        gone = given | {"request_id": str(uuid4()), "into": "p-0001"}
+        assert client.post("/patients/p-0002/status", data=gone).status_code == 303
+    answer = client.post("/patients/p-0001/status", data=given | {"request_id": str(uuid4()), "into": into})
+    assert (answer.status_code, "un autre, qui est surveillé" in answer.text) == (422, True)
+    assert count(connection, "patient_status WHERE patient_id = 'p-0001'") == 0
