@@ -70,13 +70,15 @@ def _names(conn: Connection) -> dict[int, str]:
 
 @router.post("/duty", dependencies=[OwnForm])
 def add(conn: Transaction, user: SignedIn, now: Now, page: ThePage, name: Annotated[str, Form()] = "") -> Response:
-    """A new team, with Cardi'Auvergne's three hours until somebody changes them."""
+    """A new team, with Cardi'Auvergne's three hours until somebody changes them; or the one of this name."""
     try:
         team = Team(name=name.replace("\0", "").strip())
     except ValidationError:
         return _overview(conn, page, problem=page.words.text(BAD_TEAM), status=422)
-    team_id = teams.add(conn, team, author=user.user_id, now=now)
-    audit.write(conn, "team.change", of=str(team_id), by=user.user_id, at=now)
+    team_id = teams.called(conn, team.name)
+    if team_id is None:
+        team_id = teams.add(conn, team, author=user.user_id, now=now)
+        audit.write(conn, "team.change", of=str(team_id), by=user.user_id, at=now)
     return RedirectResponse(f"/duty/{team_id}", status_code=303)
 
 

@@ -70,6 +70,23 @@ def add(conn: Connection, team: Team, *, author: int, now: datetime) -> int:
     return row[0]
 
 
+# A double click: the second sees the first.
+ONE_AT_A_TIME: LiteralString = "SELECT pg_advisory_xact_lock(64)"
+CALLED: LiteralString = """
+SELECT team_id FROM team CROSS JOIN LATERAL (
+    SELECT settings ->> 'name' AS name FROM team_settings WHERE team_settings.team_id = team.team_id
+    ORDER BY team_settings_id DESC LIMIT 1) AS newest
+WHERE lower(name) = lower(%(name)s) ORDER BY team_id LIMIT 1
+"""
+
+
+def called(conn: Connection, name: str) -> int | None:
+    """The team of this name; until the transaction ends nobody else adds one."""
+    conn.execute(ONE_AT_A_TIME)
+    row = conn.execute(CALLED, {"name": name}).fetchone()
+    return int(str(row[0])) if row else None
+
+
 def change(conn: Connection, team_id: int, team: Team, *, author: int, now: datetime) -> None:
     """From now on the team works like this."""
     settings = Jsonb(team.model_dump(mode="json"))

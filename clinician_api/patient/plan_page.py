@@ -44,7 +44,7 @@ class Typed(BaseModel):
 
     @property
     def text(self) -> dict[str, str]:
-        return {name: str(value)[:1200] for name, value in self.model_dump().items()}
+        return {name: str(value) for name, value in self.model_dump().items()}
 
 
 @router.get("/patients/{patient_id}/plan")
