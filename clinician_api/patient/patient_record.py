@@ -8,7 +8,7 @@ from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict
 
 from clinician_api import vocabulary
-from clinician_api.patient import chart
+from clinician_api.patient import chart, tag_record
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 from schemas.database import Connection
 from schemas.patient_day import DayState
@@ -70,8 +70,19 @@ def departed(conn: Connection, patient_id: str) -> Departed | None:
         return cursor.execute(DEPARTED, {"patient_id": patient_id}).fetchone()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """Records that ended in this one, those that may be the same person's, and the tags in use."""
+
+    merged_here: list[str]
+    namesakes: list[str]
+    known_tags: list[str]
+
+
 SAME_PERSON: LiteralString = """
-SELECT patient_id FROM departed WHERE into_patient = %(patient_id)s ORDER BY patient_id
+SELECT s.patient_id FROM patient_status AS s WHERE into_patient = %(patient_id)s AND NOT EXISTS (
+    SELECT FROM patient_status AS later WHERE later.patient_id = s.patient_id AND later.status_id > s.status_id)
+ORDER BY s.patient_id
 """
 NAMESAKES: LiteralString = """
 SELECT other.patient_id FROM patient_identity AS one JOIN patient_identity AS other
@@ -79,16 +90,18 @@ SELECT other.patient_id FROM patient_identity AS one JOIN patient_identity AS ot
  AND (other.ins = one.ins OR folded(other.family_name) = folded(one.family_name))
 WHERE one.patient_id = %(patient_id)s ORDER BY 1 LIMIT 5
 """
+AROUND: LiteralString = (
+    "SELECT ARRAY(" + SAME_PERSON + ") AS merged_here, ARRAY(" + NAMESAKES + ") AS namesakes, ARRAY("
+    + tag_record.TAGS + ") AS known_tags"
+)  # fmt: skip
 
 
-def merged_here(conn: Connection, patient_id: str) -> list[str]:
-    """Earlier records of the same person, which ended in this one."""
-    return [str(one) for (one,) in conn.execute(SAME_PERSON, {"patient_id": patient_id})]
-
-
-def namesakes(conn: Connection, patient_id: str) -> list[str]:
-    """Records that may be the same person's: the same birth date, and the same INS or family name."""
-    return [str(one) for (one,) in conn.execute(NAMESAKES, {"patient_id": patient_id})]
+def around(conn: Connection, patient_id: str) -> Around:
+    """By one query."""
+    with conn.cursor(row_factory=class_row(Around)) as cursor:
+        found = cursor.execute(AROUND, {"patient_id": patient_id}).fetchone()
+        assert found
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,10 +112,8 @@ def answer(
         today=page.now.astimezone(zone).date(),
         phone=patient_record.phone(conn, patient_id),
         tags=tag_record.of_patient(conn, patient_id),
-        known_tags=tag_record.known(conn),
         departed=patient_record.departed(conn, patient_id),
-        merged_here=patient_record.merged_here(conn, patient_id),
-        namesakes=patient_record.namesakes(conn, patient_id),
+        around=patient_record.around(conn, patient_id),
         request_id=uuid4,
     )
 

@@ -22,11 +22,12 @@ PAGES = (
     "/enrol/import", "/scales", "/detection", "/detection/trials/1", "/detection/shadow", "/account", "/duty",
     "/duty/1", "/patients/p-0004", "/patients/p-0004/pauses",
 )  # fmt: skip
-NO_FORM = {"/receipts", "/sign-in", "/sign-out", "/t/{token}", "/b/{token}"}
+NO_FORM = {"/receipts", "/receipts/{provider}/{secret}", "/sign-in", "/sign-out", "/t/{token}", "/b/{token}"}
 """For machines, without a session, or what would end ours."""
 ELSEWHERE = {
     "/account/channels/{channel_id}/ask": "test_account", "/account/channels/{channel_id}/change": "test_account",
     "/account/channels/{channel_id}/verify": "test_account", "/search": "test_worklist",
+    "/duty/upkeep/{number}/end": "test_duty",
     "/enrol/import": "test_enrolling", "/enrol/import/check": "test_enrolling",
     "/detection/trials/{trial_id}/again": "test_trials", "/detection/shadow/compare": "test_shadow",
     "/patients/{patient_id}/readings/{reading_id}/reassign": "test_journal",
