@@ -20,7 +20,7 @@ PAGES = (
     "/", "/?open=p-0007", "/monday", "/patients", "/patients/p-0003", "/patients/p-0007", "/patients/p-0003/plan",
     "/patients/p-0003/pauses", "/teams/1/plan", "/unknown-scales/claim?site=home&device_id=stranger-0", "/enrol",
     "/enrol/import", "/scales", "/detection", "/detection/trials/1", "/detection/shadow", "/account", "/duty",
-    "/duty/1", "/patients/p-0004", "/patients/p-0004/pauses",
+    "/duty/1", "/patients/p-0004", "/patients/p-0004/pauses", "/patients/p-0003/weighing-reminder",
 )  # fmt: skip
 NO_FORM = {"/receipts", "/receipts/{provider}/{secret}", "/sign-in", "/sign-out", "/t/{token}", "/b/{token}"}
 """For machines, without a session, or what would end ours."""
@@ -28,6 +28,7 @@ ELSEWHERE = {
     "/account/channels/{channel_id}/ask": "test_account", "/account/channels/{channel_id}/change": "test_account",
     "/account/channels/{channel_id}/verify": "test_account", "/search": "test_worklist",
     "/duty/upkeep/{number}/end": "test_duty",
+    "/patients/{patient_id}/weighing-reminder/stop": "test_weighing_reminder",
     "/enrol/import": "test_enrolling", "/enrol/import/check": "test_enrolling",
     "/detection/trials/{trial_id}/again": "test_trials", "/detection/shadow/compare": "test_shadow",
     "/patients/{patient_id}/readings/{reading_id}/reassign": "test_journal",
