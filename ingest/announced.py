@@ -9,8 +9,6 @@ leave nobody to read what was said before.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -19,6 +17,7 @@ from ingest.adapters import home_assistant
 from ingest.announcements import Registry
 from ingest.arrival import Arrival
 from ingest.connection import Access, Delivery, Session
+from ingest.guarded import Guarded
 from ingest.store import Outcome
 from ingest.subscriber import CLIENT_ID, Lane
 from schemas.clock import Clock
@@ -32,54 +31,34 @@ Keep = Callable[[Callable[[Connection], Registry]], Registry | None]
 Commit = Callable[[list[Arrival]], Outcome | None]
 
 
-class Announced:
-    """A context manager: as long as it lasts, what was announced is followed, stored and acknowledged.
+class Announced(Guarded):
+    """As long as it lasts, what was announced is followed, stored and acknowledged.
 
-    `keep` and `commit` wait for the database; None from either means that `stop` was set. An exception in the thread
-    sets `stop`, and is raised again at the end.
+    `keep` and `commit` wait for the database; None from either means that `stop` was set.
     """
 
     def __init__(self, access: Access, *, clock: Clock, stop: threading.Event, keep: Keep, commit: Commit) -> None:
-        self._clock, self._stop, self._keep, self._commit = clock, stop, keep, commit
+        super().__init__("announced", stop=stop)
+        self._clock, self._keep, self._commit = clock, keep, commit
         self._registry = Registry()
         self._news = threading.Condition()
         session = Session(client_id=f"{CLIENT_ID}-announced", kept=True, filters=lambda _: (self._filters(), []))
         self._lane = Lane(access, session, now=clock.now, news=self._news)
-        self._thread = threading.Thread(target=self._run, name="announced", daemon=True)
-        self._fault: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._fault:
-            raise self._fault
 
     def _filters(self) -> list[str]:
         return [*home_assistant.FILTERS, *sorted(self._registry.topics)]
 
-    def _run(self) -> None:
-        try:
-            if registry := self._keep(announcements.known):
-                self._registry = registry
-                self._lane.start()
-                self._take_all()
-        except BaseException as fault:  # noqa: BLE001 raised again by __exit__, in the thread that can end the program
-            self._fault = fault
-            self._stop.set()
-
-    def _take_all(self) -> None:
-        while not self._stop.is_set():
-            with self._news:
-                self._news.wait_for(lambda: self._lane.pending, timeout=LOOK_SECONDS)
-            if deliveries := self._lane.take():
-                self._handle(deliveries)
-        self._lane.stop()
+    def run(self) -> None:
+        """Begin with what is kept, for what waits at the broker comes before the announcements."""
+        if registry := self._keep(announcements.known):
+            self._registry = registry
+            self._lane.start()
+            while not self._stop.is_set():
+                with self._news:
+                    self._news.wait_for(lambda: self._lane.pending, timeout=LOOK_SECONDS)
+                if deliveries := self._lane.take():
+                    self._handle(deliveries)
+            self._lane.stop()
 
     def _handle(self, deliveries: Sequence[Delivery]) -> None:
         before = self._registry.topics

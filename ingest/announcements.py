@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import LiteralString, NamedTuple
 
 from ingest import dialects
-from ingest.adapters import home_assistant
+from ingest.adapters import esphome, home_assistant
 from ingest.adapters.hearing import Read
 from ingest.arrival import NATIVE_TOPICS
 from ingest.claim import NATIVE
@@ -76,7 +76,9 @@ class Registry:
             dialect = NATIVE if one.topic.startswith(NATIVE_TOPICS) else dialects.name_of(one.topic)
             problem = one.problem or ("another announces a scale of this name" if one.device_id in names else None)
             if dialect:
-                self.found.append(Found(one.topic, one.unit, dialect))
+                is_kg = dialect != esphome.NAME or one.unit.strip().lower() == "kg"
+                wrong = None if is_kg else "it is read as kg: set the sensor to kg, or give it a name without weight"
+                self.found.append(Found(one.topic, one.unit, dialect, problem=wrong))
             elif problem:
                 self.found.append(Found(one.topic, one.unit, None, problem=problem))
             else:

@@ -3,38 +3,23 @@
 import queue
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
+
+from ingest.guarded import Guarded
 
 T = TypeVar("T")
 LOOK_SECONDS = 0.2
 
 
-class Stage(Generic[T]):
-    """A context manager. `work` is done in a thread; an exception there sets `stop` and is raised again at the end.
-
-    A thread that dies in silence would leave everything unacknowledged for ever. `rested` is called when it is `idle`.
-    """
+class Stage(Guarded, Generic[T]):
+    """A context manager. `work` is done in a thread; `rested` is called when it is `idle`."""
 
     def __init__(
         self, name: str, work: Callable[[T], None], *, stop: threading.Event, rested: Callable[[], None] = lambda: None
     ) -> None:
-        self._work, self._stop, self._rested = work, stop, rested
+        super().__init__(name, stop=stop)
+        self._work, self._rested = work, rested
         self._waiting: queue.Queue[T] = queue.Queue(1)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._fault: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        if self._fault:
-            raise self._fault
 
     @property
     def idle(self) -> bool:
@@ -50,17 +35,13 @@ class Stage(Generic[T]):
                 continue
             return
 
-    def _run(self) -> None:
-        try:
-            while not self._stop.is_set():
-                try:
-                    thing = self._waiting.get(timeout=LOOK_SECONDS)
-                except queue.Empty:
-                    continue
-                self._work(thing)
-                self._waiting.task_done()
-                if self.idle:
-                    self._rested()
-        except BaseException as fault:  # noqa: BLE001 raised again by __exit__, in the thread that can end the program
-            self._fault = fault
-            self._stop.set()
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                thing = self._waiting.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            self._work(thing)
+            self._waiting.task_done()
+            if self.idle:
+                self._rested()

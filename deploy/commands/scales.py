@@ -44,7 +44,8 @@ def scales() -> None:
         for site, device_id, since in conn.execute(UNKNOWN):
             print(f"a scale nobody knows: {site} / {device_id}, first heard {since}")
         for found in announcements.known(conn).found:
-            print(f"announced: {found.topic} in {found.unit}, {_how(found)}")
+            line = f"announced: {found.topic} in {found.unit}, {_how(found)}"
+            print("".join(character if character.isprintable() else "?" for character in line))
         for user_id, problem in conn.execute(NOT_FETCHED):
             print(f"Withings {user_id}, not fetched: {problem}")
 
@@ -52,7 +53,8 @@ def scales() -> None:
 def _how(found: "Found") -> str:
     if found.dialect is None:
         return f"not read: {found.problem}"
-    return f"read as {found.dialect}{f' / {found.device_id}' if found.device_id else ''}"
+    name = f" / {found.device_id}" if found.device_id else ""
+    return f"read as {found.dialect}{name}{f', WRONGLY: {found.problem}' if found.problem else ''}"
 
 
 @app.command()

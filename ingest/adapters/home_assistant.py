@@ -33,7 +33,7 @@ SAME = r"\s*(?:\|\s*(?:is_defined|float)\s*)*"
 STEP = re.compile(r"""\.([A-Za-z_]\w*)|\[(?:'([^'\\]*)'|"([^"\\]*)")\]""", re.ASCII)
 PLACE = re.compile(rf"\{{\{{-?\s*value_json((?:{STEP.pattern})+){SAME}-?\}}\}}", re.ASCII)
 WHOLE = re.compile(rf"\{{\{{-?\s*value{SAME}-?\}}\}}", re.ASCII)
-TOPIC = re.compile(r"[^$+#\0][^+#\0]{0,999}")
+TOPIC = re.compile(r"[^$+#][^+#]{0,999}")
 
 
 class Announced(NamedTuple):
@@ -123,7 +123,7 @@ def _weight(entity: Json) -> Announced | None:
     whole = topic.replace("~", base) if isinstance(base, str) else topic
     place, device_id = _place(template), _device_id(entity)
     problem = None
-    if TOPIC.fullmatch(whole) is None:
+    if TOPIC.fullmatch(whole) is None or not whole.isprintable():  # brokers hang up on control characters
         problem = "its topic cannot be followed"
     elif not isinstance(unit, str) or unit.strip().lower() not in KG_IN:
         problem = "its unit is not kg, g, lb, st or jin"

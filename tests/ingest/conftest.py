@@ -11,6 +11,8 @@ from typing import Self
 
 import psycopg
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from tests.ingest.scale import Scale, answers, wait_until
@@ -129,6 +131,17 @@ class Nursery:
 def nursery(database_url: str, broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Nursery]:
     with Nursery(url=database_url, broker=broker.url, log=tmp_path / "ingest.log") as nursery:
         yield nursery
+
+
+@pytest.fixture
+def gateway(broker: EmbeddedBroker) -> Iterator[Client]:
+    """Somebody who publishes for scales that speak no MQTT."""
+    client = Client(CallbackAPIVersion.VERSION2, client_id="gateway")
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    yield client
+    client.disconnect()
+    client.loop_stop()
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.embedded_broker import EmbeddedBroker
 from ingest import arrival
@@ -44,6 +42,7 @@ DEVICE = {
     },
 }
 SCALE = "zigbee2mqtt/scale", "kg", "0x00158d_weight"
+WRONG = "it is read as kg: set the sensor to kg, or give it a name without weight"
 TEMPLATE = "{{ (value_json.weight | float) / 1000 }}"
 
 
@@ -70,6 +69,10 @@ TEMPLATE = "{{ (value_json.weight | float) / 1000 }}"
                     "its unique_id, or its device's identifier, must be 1 to 64 letters, digits, or . _ : -",
                 )
             ],
+        ),
+        (
+            CLASSIC | {"state_topic": "a\ud800"},
+            [Announced("a\ud800", *SCALE[1:], ("weight",), "its topic cannot be followed")],
         ),
         (CLASSIC | {"name": "Muscle mass"}, []),
         (CLASSIC | {"device_class": "temperature"}, []),
@@ -130,6 +133,7 @@ def test_a_topic_that_a_dialect_reads_is_left_to_it_and_of_two_with_one_name_the
         CLASSIC | {"state_topic": "vigie/1/home/s1/reading"},
         CLASSIC | {"state_topic": "bath/sensor/scale/state", "value_template": None, "unique_id": "bath"},
         CLASSIC | {"state_topic": "bath/sensor/my_weight/state", "unique_id": "mine"},
+        CLASSIC | {"state_topic": "bath/sensor/your_weight/state", "unit_of_measurement": "lb"},
         CLASSIC | {"state_topic": "thief/scale"},
     )
     assert known.found == [
@@ -138,6 +142,7 @@ def test_a_topic_that_a_dialect_reads_is_left_to_it_and_of_two_with_one_name_the
         Found("vigie/1/home/s1/reading", "kg", "native-1"),
         Found("bath/sensor/scale/state", "kg", "home-assistant", "bath"),
         Found("bath/sensor/my_weight/state", "kg", "esphome"),
+        Found("bath/sensor/your_weight/state", "lb", "esphome", problem=WRONG),
         Found("thief/scale", "kg", None, problem="another announces a scale of this name"),
     ]
     assert known.topics == {"zigbee2mqtt/scale", "bath/sensor/scale/state"}
@@ -158,22 +163,13 @@ bodies = st.binary() | values.map(lambda value: json.dumps(value).encode())
 def test_any_announcement_and_any_message_are_a_reading_or_a_reasoned_refusal(config: bytes, payload: bytes) -> None:
     known = Registry([("homeassistant/sensor/x/config", config), ("homeassistant/sensor/y/config", CONFIG)])
     for topic in known.topics:
+        assert topic.encode().decode().isprintable()
         message = Message(topic=topic, payload=payload, received_at=NOW)
         for read in known.readers(topic):
             check(message, arrival.heard(message, read))
 
 
 CONFIG = json.dumps(CLASSIC).encode()
-
-
-@pytest.fixture
-def gateway(broker: EmbeddedBroker) -> Iterator[Client]:
-    client = Client(CallbackAPIVersion.VERSION2, client_id="gateway")
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    yield client
-    client.disconnect()
-    client.loop_stop()
 
 
 def announce(gateway: Client, node: str, body: object) -> None:

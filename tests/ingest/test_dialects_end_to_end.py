@@ -1,13 +1,10 @@
 """Other people's scales through the real broker, the real program and the real database."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.embedded_broker import EmbeddedBroker
 from schemas.clock import real_now
 from schemas.database import Connection
 from tests.ingest.adapters import vectors
@@ -16,32 +13,22 @@ from tests.ingest.conftest import Start, listens
 from tests.ingest.scale import wait_until
 
 
-@pytest.fixture
-def phone(broker: EmbeddedBroker) -> Iterator[Client]:
-    client = Client(CallbackAPIVersion.VERSION2, client_id="phone")
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    yield client
-    client.disconnect()
-    client.loop_stop()
-
-
 def publish(client: Client, topic: str, body: object, *, retain: bool = False) -> None:
     client.publish(topic, json.dumps(body), qos=1, retain=retain).wait_for_publish(10)
 
 
 @pytest.mark.parametrize("character", ["+", "#", "\0", "/", "é"])
 def test_a_name_in_a_payload_with_a_character_that_no_name_has_is_refused_kept_and_followed_by_the_next(
-    start_ingest: Start, phone: Client, connection: Connection, character: str
+    start_ingest: Start, gateway: Client, connection: Connection, character: str
 ) -> None:
     start_ingest()
     assert wait_until(lambda: listens(connection), seconds=20)
     odd = f"01010101{character}1010101"
-    publish(phone, "home/gateway/BTtoMQTT/x", vectors.THEENGS | {"id": odd})
-    publish(phone, "application/a1/device/x/event/up", {**vectors.CHIRPSTACK, "deviceInfo": {"devEui": odd}})
-    publish(phone, "stat/x/SENSOR", {"MISCALEV2": {"mac": odd, "weight": 73, "weight_unit": "kg"}})
-    publish(phone, "openScaleSync/measurements/insert", OPENSCALE | {"userId": odd})
-    publish(phone, "scale/body-composition", vectors.BLE_SCALE_SYNC | {"note": f"raw {character} is kept as it came"})
+    publish(gateway, "home/gateway/BTtoMQTT/x", vectors.THEENGS | {"id": odd})
+    publish(gateway, "application/a1/device/x/event/up", {**vectors.CHIRPSTACK, "deviceInfo": {"devEui": odd}})
+    publish(gateway, "stat/x/SENSOR", {"MISCALEV2": {"mac": odd, "weight": 73, "weight_unit": "kg"}})
+    publish(gateway, "openScaleSync/measurements/insert", OPENSCALE | {"userId": odd})
+    publish(gateway, "scale/body-composition", vectors.BLE_SCALE_SYNC | {"note": f"raw {character} is kept as it came"})
     assert wait_until(lambda: bool(readings(connection)), seconds=10)
     assert readings(connection) == {"ble-scale-sync/default": "72.45 accepted"}
     assert connection.execute("SELECT topic, reason FROM rejection ORDER BY topic").fetchall() == [
@@ -67,13 +54,13 @@ BAD = (  # and why it is no weighing
 
 
 def test_every_kind_of_bad_input_of_another_dialect_is_kept_with_its_reason_and_followed_by_the_next_message(
-    start_ingest: Start, phone: Client, connection: Connection
+    start_ingest: Start, gateway: Client, connection: Connection
 ) -> None:
     start_ingest()
     assert wait_until(lambda: listens(connection), seconds=20)
     for number, (payload, _) in enumerate(BAD):
-        phone.publish("scale/body-composition/alice", payload, qos=1).wait_for_publish(10)
-        publish(phone, f"scale/body-composition/u{number}", vectors.BLE_SCALE_SYNC)
+        gateway.publish("scale/body-composition/alice", payload, qos=1).wait_for_publish(10)
+        publish(gateway, f"scale/body-composition/u{number}", vectors.BLE_SCALE_SYNC)
     assert wait_until(lambda: len(readings(connection)) == len(BAD), seconds=15)
     kept = connection.execute("SELECT payload, payload_bytes, reason, times FROM rejection").fetchall()
     assert sorted(kept, key=str) == sorted(
@@ -88,17 +75,17 @@ def readings(conn: Connection) -> dict[str, str]:
 
 
 def test_every_dialect_arrives_and_a_deletion_follows(
-    start_ingest: Start, phone: Client, connection: Connection
+    start_ingest: Start, gateway: Client, connection: Connection
 ) -> None:
-    publish(phone, "miscale/Jo/weight", vectors.MISCALE, retain=True)
+    publish(gateway, "miscale/Jo/weight", vectors.MISCALE, retain=True)
     start_ingest()
     assert wait_until(lambda: listens(connection), seconds=20)
     today = real_now().strftime("%Y-%m-%dT%H:%M+0000")
     for topic, body in vectors.TOPICS.items():
         if not topic.startswith(("openScaleSync", "webhook", "home7/openScaleSync", "tele", "miscale")):
-            publish(phone, topic, body)
-    publish(phone, "openScaleSync/1/measurements/insert", OPENSCALE | {"date": today})
-    publish(phone, "openScaleSync/1/measurements/delete", {"dateTime": today})
+            publish(gateway, topic, body)
+    publish(gateway, "openScaleSync/1/measurements/insert", OPENSCALE | {"date": today})
+    publish(gateway, "openScaleSync/1/measurements/delete", {"dateTime": today})
     expected = {
         "ble-scale-sync/default": "72.45 accepted",
         "ble-scale-sync/home7:alice": "72.45 accepted",
