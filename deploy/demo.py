@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from clinician_api.enrol import enrolment
-from deploy import day_before, outcome, ports, simulated_cohort, stack, up
+from deploy import day_before, demo_team, outcome, ports, simulated_cohort, stack, up
 from deploy.inbox import Inbox
 from deploy.simulated_cohort import Cohort
 from deploy.supervisor import services
@@ -66,6 +66,7 @@ def _show(settings: Settings, inbox: Inbox) -> None:
     cohort = simulated_cohort.with_history(settings, begun, now=today)
     password = _password(settings.home / "password")
     _add_users(settings, None, password)
+    demo_team.set_up(settings, now=cohort.until or today, nurse=NURSE, cardiologist=CARDIOLOGIST)
     day_before.work_through(settings, now=cohort.until or today, nurse=NURSE)
     _add_users(settings, inbox, password)
     log = settings.home / "demo.log"
