@@ -238,6 +238,11 @@ class Connection:
         if wanted:
             self.link.client.subscribe([(name, 1) for name in wanted])
 
+    def leave(self) -> None:
+        """Take no more from a shared subscription; what is unacknowledged stays ours."""
+        if self.link.shared:
+            self.follow([], given_up=self._session.filters(True)[0])
+
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Publish with QoS 1 and wait until the broker has every one. By one thread at a time.
 

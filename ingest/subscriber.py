@@ -153,6 +153,8 @@ class Subscriber:
     ) -> None:
         self._stop.set()
         self._watching.join()
+        if (connection := self._main.connection) and self._share.is_one_of_several:
+            connection.leave()
         self._main.stop()
 
     def batches(self, *, ready: Callable[[], bool] = lambda: True) -> Iterator[list[Delivery]]:

@@ -21,6 +21,11 @@ class Share:
     sites: tuple[str, ...] = ()
     group: str = GROUP
 
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether others take this part when we end in order; the first stays, or all together would leave nobody."""
+        return self.worker not in (None, 1) and not self.sites
+
     def of_the_present(self) -> "Share":
         """The same part of what comes now; a group of its own, or each would wait for the other's backlog."""
         return replace(self, group=GROUP_OF_THE_PRESENT)

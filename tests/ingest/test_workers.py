@@ -126,6 +126,19 @@ def test_a_second_ingest_of_the_same_number_says_so_and_ends_and_the_first_goes_
     assert "took our place" not in (tmp_path / "ingest.log").read_text()
 
 
+def test_a_worker_that_ends_in_order_leaves_its_share_to_the_others(
+    nursery: Nursery, scale: Scale, connection: Connection
+) -> None:
+    lend(connection, "p1", "s1")
+    nursery.start(worker=1)
+    second = nursery.start(worker=2)
+    assert wait_until(lambda: listens(connection) and listens(connection, "ingest-2"), seconds=30)
+    os.kill(second, signal.SIGTERM)
+    assert wait_until(lambda: nursery.is_dead(second), seconds=15)
+    weigh(scale, "s1", range(200))
+    assert wait_until(receipted(scale, 200))
+
+
 def test_the_only_worker_of_yesterday_is_the_first_of_two_today(
     nursery: Nursery, scale: Scale, connection: Connection, tmp_path: Path
 ) -> None:
