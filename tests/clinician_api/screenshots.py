@@ -51,10 +51,6 @@ def main(address: str, email: str, password: str, folder: Path) -> None:
             shutil.copy(folder / f"{page}-{width}-light.png", DOCS / f"{page}-{name}.png")
 
 
-def _never(_: Route) -> None:
-    """No answer comes."""
-
-
 class Album:
     """The screens of one size and scheme."""
 
@@ -119,7 +115,8 @@ class Album:
         page = self.page
         for name, address in {"drawer-waiting": "**/?open=*", "search-waiting": "**/search"}.items():
             page.goto("/")
-            page.route(address, _never)
+            held: list[Route] = []
+            page.route(address, lambda route, held=held: held.append(route))
             if name == "search-waiting":
                 page.fill("#q", "ma")
             elif page.locator(".row-card a.who").count():
@@ -127,6 +124,8 @@ class Album:
             page.wait_for_timeout(500)
             self.keep(name, whole=False)
             page.unroute(address)
+            for route in held:
+                route.abort()
 
     def refused(self) -> None:
         """A form that is not ours, and a session that has ended."""

@@ -1,0 +1,58 @@
+"""Several processes serve the dashboard's one port."""
+
+import signal
+import time
+import urllib.error
+import urllib.request
+
+import psutil
+
+from deploy.embedded_broker import free_port
+from tests.fixtures.commands import Command, Start, gone
+
+
+def answers(port: int, *, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in", timeout=5).close()
+        except urllib.error.URLError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        else:
+            return
+
+
+def workers(command: Command) -> set[psutil.Process]:
+    return {one for one in psutil.Process(command.process.pid).children() if is_worker(one)}
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Not the embedded broker, and not one that is ending."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "deploy.cli" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_one_that_dies_is_replaced_while_the_other_answers_and_none_outlives_a_killed_parent(
+    start: Start, database_url: str
+) -> None:
+    port = free_port()
+    given = {"VIGIE_DATABASE_URL": database_url, "VIGIE_API_PORT": str(port), "VIGIE_API_WORKERS": "2"}
+    command = start("deploy.cli", "api", **given)
+    answers(port)
+    before = workers(command)
+    assert len(before) == 2
+    dying = before.pop()
+    dying.kill()
+    answers(port, seconds=1)
+    until = time.monotonic() + 10
+    while dying in workers(command) or len(workers(command)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert before < workers(command)
+    assert "worker_died" in command.output.read_text()
+    family = command.family()
+    command.end(signal.SIGKILL)
+    assert gone(family) == []
