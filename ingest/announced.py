@@ -41,17 +41,18 @@ class Announced(Guarded):
         super().__init__("announced", stop=stop)
         self._clock, self._keep, self._commit = clock, keep, commit
         self._registry = Registry()
+        self._followed: set[str] = set()
         self._news = threading.Condition()
         session = Session(client_id=f"{CLIENT_ID}-announced", kept=True, filters=lambda _: (self._filters(), []))
         self._lane = Lane(access, session, now=clock.now, news=self._news)
 
     def _filters(self) -> list[str]:
-        return [*home_assistant.FILTERS, *sorted(self._registry.topics)]
+        return [*home_assistant.FILTERS, *sorted(self._followed)]
 
     def run(self) -> None:
         """Begin with what is kept, for what waits at the broker comes before the announcements."""
         if registry := self._keep(announcements.known):
-            self._registry = registry
+            self._registry, self._followed = registry, registry.topics
             self._lane.start()
             while not self._stop.is_set():
                 with self._news:
@@ -61,16 +62,15 @@ class Announced(Guarded):
             self._lane.stop()
 
     def _handle(self, deliveries: Sequence[Delivery]) -> None:
-        before = self._registry.topics
         changed, arrivals = self._read(deliveries)
         if arrivals and not self._stored(arrivals):
             return
         if changed and self._keep(lambda conn: self._kept(conn, changed)) is None:
             return
-        now = self._registry.topics
+        before, self._followed = self._followed, self._registry.topics
         connection = self._lane.connection  # of now: if it is another than brought these, it may have come too early
-        if connection and now != before:
-            connection.follow(sorted(now - before), given_up=sorted(before - now))
+        if connection:
+            connection.follow(sorted(self._followed - before), given_up=sorted(before - self._followed))
         subscriber.acknowledge(deliveries)
 
     def _read(self, deliveries: Sequence[Delivery]) -> tuple[list[str], list[Arrival]]:

@@ -3,7 +3,6 @@
 It must be known before the broker repeats it: what waited there comes first, and could not be read.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import LiteralString, NamedTuple
@@ -11,6 +10,7 @@ from typing import LiteralString, NamedTuple
 from ingest import dialects
 from ingest.adapters import esphome, home_assistant
 from ingest.adapters.hearing import Read
+from ingest.adapters.home_assistant import Announced
 from ingest.arrival import NATIVE_TOPICS
 from ingest.claim import NATIVE
 from schemas.database import Connection
@@ -37,21 +37,23 @@ class Found(NamedTuple):
 
 
 class Registry:
-    """What is announced now, from the payload of each discovery topic, the older first."""
+    """What is announced now, from the payload of each discovery topic, the older first. For one thread."""
 
     def __init__(self, known: Iterable[tuple[str, bytes]] = ()) -> None:
         self._payloads = dict(known)
-        self.found: list[Found] = []
-        self._readers: dict[str, list[Read]] = {}
-        self._read_all()
+        self._whole: _Whole | None = None  # made when it is asked for: a thousand announcements may come at once
+
+    @property
+    def found(self) -> list[Found]:
+        return self._made().found
 
     @property
     def topics(self) -> set[str]:
         """To be subscribed to."""
-        return set(self._readers)
+        return set(self._made().readers)
 
     def readers(self, topic: str) -> Sequence[Read]:
-        return self._readers.get(topic, ())
+        return self._made().readers.get(topic, ())
 
     def learn(self, topic: str, payload: bytes) -> bool:
         """Whether this changes what is known; an announcement without a weight, as one taken back, is none."""
@@ -63,29 +65,42 @@ class Registry:
             self._payloads[topic] = payload
         else:
             del self._payloads[topic]
-        self._read_all()
+        self._whole = None
         return True
 
     def payload(self, topic: str) -> bytes | None:
         return self._payloads.get(topic)
 
-    def _read_all(self) -> None:
-        self.found, readers = [], defaultdict[str, list[Read]](list)
-        names: set[str] = set()
-        for one in (one for payload in self._payloads.values() for one in home_assistant.announced(payload)):
-            dialect = NATIVE if one.topic.startswith(NATIVE_TOPICS) else dialects.name_of(one.topic)
-            problem = one.problem or ("another announces a scale of this name" if one.device_id in names else None)
-            if dialect:
-                is_kg = dialect != esphome.NAME or one.unit.strip().lower() == "kg"
-                wrong = None if is_kg else "it is read as kg: set the sensor to kg, or give it a name without weight"
-                self.found.append(Found(one.topic, one.unit, dialect, problem=wrong))
-            elif problem:
-                self.found.append(Found(one.topic, one.unit, None, problem=problem))
-            else:
-                names.add(one.device_id)
-                readers[one.topic].append(home_assistant.reader(one))
-                self.found.append(Found(one.topic, one.unit, home_assistant.NAME, one.device_id))
-        self._readers = readers
+    def _made(self) -> "_Whole":
+        if self._whole is None:
+            self._whole = _Whole()
+            for payload in self._payloads.values():
+                for one in home_assistant.announced(payload):
+                    self._whole.add(one)
+        return self._whole
+
+
+class _Whole:
+    """All announcements together: which are read, and by whom."""
+
+    def __init__(self) -> None:
+        self.found: list[Found] = []
+        self.readers: dict[str, list[Read]] = {}
+        self._names: set[str] = set()
+
+    def add(self, one: Announced) -> None:
+        dialect = NATIVE if one.topic.startswith(NATIVE_TOPICS) else dialects.name_of(one.topic)
+        problem = one.problem or ("another announces a scale of this name" if one.device_id in self._names else None)
+        if dialect:
+            is_kg = dialect != esphome.NAME or one.unit.strip().lower() == "kg"
+            wrong = None if is_kg else "it is read as kg: set the sensor to kg, or give it a name without weight"
+            self.found.append(Found(one.topic, one.unit, dialect, problem=wrong))
+        elif problem:
+            self.found.append(Found(one.topic, one.unit, None, problem=problem))
+        else:
+            self._names.add(one.device_id)
+            self.readers.setdefault(one.topic, []).append(home_assistant.reader(one))
+            self.found.append(Found(one.topic, one.unit, home_assistant.NAME, one.device_id))
 
 
 def known(conn: Connection) -> Registry:
