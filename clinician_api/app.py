@@ -160,7 +160,9 @@ def _database_away(request: Request, error: Exception) -> Response:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    return _error_page(request, 500)
+    page = _error_page(request, 500)
+    doors.make_strict(request, page.headers)
+    return page
 
 
 def _error_page(request: Request, status: int) -> Response:

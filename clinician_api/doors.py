@@ -54,13 +54,19 @@ class Guard:
 
 
 def _add_headers(request: Request, message: Message, *, took: float) -> None:
-    """Those that the answer does not have of its own; `Server-Timing` is what `vigie bench api` calls server time."""
+    """`Server-Timing` is what `vigie bench api` calls server time."""
     headers = MutableHeaders(raw=message["headers"])
+    make_strict(request, headers)
+    if not request.url.path.startswith("/static/"):
+        headers["Server-Timing"] = f"app;dur={1000 * took:.1f}"
+
+
+def make_strict(request: Request, headers: MutableHeaders) -> None:
+    """Add what the answer has not of its own; the page of a breakdown is written outside of us, and asks for it."""
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
     if not request.url.path.startswith("/static/"):
         headers.setdefault("Cache-Control", "no-store")
-        headers["Server-Timing"] = f"app;dur={1000 * took:.1f}"
     if dependencies.is_https(request):
         headers.setdefault("Strict-Transport-Security", HSTS)
 

@@ -1,5 +1,6 @@
 """What a screen shows while it waits, when nothing answers, and when something went wrong."""
 
+import html
 import re
 
 import pytest
@@ -30,6 +31,8 @@ def test_what_is_slow_says_so_where_it_will_appear(clinic: Site, screen: Screen)
     held = hold(page, "**/search", "**/?open=*")
     page.fill("#q", "lef")
     expect(page.locator("#found")).to_have_attribute("aria-busy", "true")
+    moves = page.evaluate("getComputedStyle(document.getElementById('found'), '::before').animationName")
+    assert moves == "none", "this browser asks for no motion"
     held.pop().continue_()
     expect(page.locator("#found")).to_contain_text("Lefèvre")
     expect(page.locator("#found")).not_to_have_attribute("aria-busy", "true")
@@ -65,6 +68,36 @@ def test_whose_session_ended_is_told_so_and_comes_back_to_the_same_page(
     page.fill("#password", seed.PASSWORD)
     page.click("form.panel button")
     expect(page.locator("#patient")).to_have_attribute("data-patient", "p-0001")
+
+
+ERRORS = {
+    403: ("Refusé", "This was not accepted"),
+    404: ("Il n'y a rien ici", "There is nothing here"),
+    422: ("Cette demande n'est pas comprise", "This request makes no sense to us"),
+    500: ("Une erreur s'est produite de notre côté", "Something went wrong on our side"),
+}
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_error_has_a_page_in_the_readers_language_with_a_way_on(
+    connection: Connection, clinic: Site, language: str
+) -> None:
+    client = clinic.signed_in()
+    connection.execute("UPDATE app_user SET language = %s", (language,))
+    connection.execute("ALTER TABLE worklist_filter RENAME TO away")
+    connection.commit()
+    answers = {
+        403: client.post("/language", data={"csrf": "x", "language": "fr"}),
+        404: client.get("/patients/nobody"),
+        422: client.get("/patients/p-0001?range=12"),
+        500: client.get("/"),
+    }
+    for status, answer in answers.items():
+        assert answer.status_code == status
+        assert ERRORS[status][language == "en"] in html.unescape(answer.text)
+        assert '<a class="act act-main" href="/">' in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["/", "/patients/p-0001", "/patients/p-0001?range=all"])
