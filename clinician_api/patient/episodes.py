@@ -137,42 +137,26 @@ def close(  # noqa: PLR0913, PLR0917 a form's fields
     return _page_at(patient_id, episode_id) if do(conn, act) else _too_late(conn, page, act)
 
 
-@router.post("/episodes/{episode_id}/follow-up", dependencies=[OwnForm])
-def follow_up(  # noqa: PLR0913, PLR0917 a form's fields
-    episode_id: int,
-    conn: Transaction,
-    user: SignedIn,
-    now: Now,
-    page: ThePage,
+PUT_OFF: dict[str, tuple[Literal["follow_up", "snooze"], timedelta]] = {
+    "follow-up": ("follow_up", LONGEST_FOLLOW_UP),
+    "snooze": ("snooze", LONGEST_SNOOZE),
+}
+
+
+@router.post("/episodes/{episode_id}/{how}", dependencies=[OwnForm])
+def put_off(  # noqa: PLR0913, PLR0917 a form's fields
+    episode_id: int, how: Literal["follow-up", "snooze"], conn: Transaction, user: SignedIn, now: Now, page: ThePage,
     request_id: Annotated[UUID, Form()],
     day: Annotated[str, Form()] = "",
     note: Annotated[str, Form()] = "",
-) -> Response:
-    """I come back to it on that day; then it is shown and told again."""
+) -> Response:  # fmt: skip
+    """I come back to it on that day; or nobody is told again until then, for a reason, unless it becomes worse."""
+    action, longest = PUT_OFF[how]
     act = Act(
-        request_id=request_id, episode_id=episode_id, action="follow_up", outcome=None, note=typed(note),
-        author=user.user_id, at=now, until=morning_of(day, now=now, longest=LONGEST_FOLLOW_UP),
+        request_id=request_id, episode_id=episode_id, action=action, outcome=None, note=typed(note),
+        author=user.user_id, at=now, until=morning_of(day, now=now, longest=longest),
     )  # fmt: skip
-    return _put_off(conn, page, act, day=day, longest=LONGEST_FOLLOW_UP)
-
-
-@router.post("/episodes/{episode_id}/snooze", dependencies=[OwnForm])
-def snooze(  # noqa: PLR0913, PLR0917 a form's fields
-    episode_id: int,
-    conn: Transaction,
-    user: SignedIn,
-    now: Now,
-    page: ThePage,
-    request_id: Annotated[UUID, Form()],
-    day: Annotated[str, Form()] = "",
-    note: Annotated[str, Form()] = "",
-) -> Response:
-    """Nobody is told again until that day, for a reason; unless it becomes worse."""
-    act = Act(
-        request_id=request_id, episode_id=episode_id, action="snooze", outcome=None, note=typed(note),
-        author=user.user_id, at=now, until=morning_of(day, now=now, longest=LONGEST_SNOOZE),
-    )  # fmt: skip
-    return _put_off(conn, page, act, day=day, longest=LONGEST_SNOOZE)
+    return _put_off(conn, page, act, day=day, longest=longest)
 
 
 def _put_off(conn: Connection, page: Page, act: Act, *, day: str, longest: timedelta) -> Response:

@@ -269,6 +269,16 @@ def test_what_happened_to_an_episode_cannot_be_changed(connection: Connection) -
             connection.commit()
 
 
+def test_no_program_may_change_or_empty_what_was_recorded(connection: Connection) -> None:
+    histories = ["episode_event", "acknowledgement", "delivery_attempt", "delivery_receipt", "audit", "pause"]
+    allowed = connection.execute(
+        "SELECT role, name FROM unnest(%s::text[]) AS role, unnest(%s::text[]) AS name"
+        " WHERE has_table_privilege(role, name, 'UPDATE, DELETE, TRUNCATE')",
+        (["vigie_ingest", "vigie_alerts", "vigie_api"], histories),
+    ).fetchall()
+    assert allowed == []
+
+
 def test_a_snooze_without_a_reason_or_an_end_is_refused_by_the_database(connection: Connection) -> None:
     author = clinic.add_user(connection)
     connection.execute(
@@ -284,6 +294,22 @@ def test_a_snooze_without_a_reason_or_an_end_is_refused_by_the_database(connecti
                 (author, note, until),
             )
         connection.rollback()
+
+
+def test_a_clock_that_jumps_escalates_once_and_forgets_nothing(connection: Connection) -> None:
+    clinic.add_user(connection)
+    cardiologist = clinic.add_user(connection, role="cardiologist")
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - 60 * DAY)
+    found = finding("alert", kg=83.0, at=NOW)
+    (action,) = policy.decide(Assessment(findings=[found]), latest=[], now=NOW, first_light=False)
+    episode_store.act(connection, action, patient_id="P1", router=Router(conn=connection, now=NOW))
+    connection.commit()
+    for now, told in ((4 * HOUR, [[cardiologist]]), (-HOUR, []), (1 * HOUR, []), (4 * HOUR, []), (5 * HOUR, [])):
+        moves = Router(conn=connection, now=NOW + now).go_on(limit=10)
+        connection.commit()
+        assert [move.tell for move in moves] == told
+    (again,) = Router(conn=connection, now=NOW + 30 * HOUR).go_on(limit=10)
+    assert again.tell, "the round begins anew the day after"
 
 
 def test_whom_nothing_reaches_is_followed_by_the_next_at_once(connection: Connection) -> None:

@@ -135,6 +135,33 @@ def test_an_hour_of_500_is_told_to_escalation_after_two_minutes_and_loses_nothin
     assert clinic.count(connection, "SELECT count(*)::int FROM channel_state WHERE disabled_at IS NOT NULL") == 0
 
 
+def test_a_clock_that_jumps_ahead_and_is_set_back_loses_nothing_and_doubles_nothing(
+    send: Round, connection: Connection
+) -> None:
+    hour = 3600 * SECOND
+    with SmsGateway().open() as gateway:
+        nurse = channel_of_sms(connection, gateway)
+        clinic.prefer(connection, nurse, bundle=False)
+        told = [*clinic.raise_alerts(connection, nurse)]
+        send(0 * SECOND)
+        told += clinic.raise_alerts(connection, nurse, at=NOW + 3 * hour)
+        send(3 * hour)
+        send(60 * SECOND)  # set right again
+        told += clinic.raise_alerts(connection, nurse, at=NOW + 70 * SECOND)
+        send(70 * SECOND)
+        gateway.mood = "answers_500"
+        (late,) = clinic.raise_alerts(connection, nurse, at=NOW + 80 * SECOND)
+        send(80 * SECOND)
+        gateway.mood = "takes"
+        told += clinic.raise_alerts(connection, nurse, at=NOW - hour)
+        send(-hour)
+        assert clinic.count(connection, PENDING) == 1, "what was to be tried at 9:01 waits for it to be 9:01 again"
+        send(100 * SECOND)
+    numbers = [int(words.split()[2]) for words in gateway.taken]
+    assert numbers == [*told, late]
+    assert [f"alerte {late}" in words for words in gateway.taken if "répétition" in words] == [True]
+
+
 def test_a_channel_that_refuses_for_good_is_disabled_and_told_by_another_one_and_to_operations(
     send: Round, connection: Connection
 ) -> None:
