@@ -16,10 +16,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest import subscriptions
-from ingest.connection import SESSION_SECONDS, V5, V311, Access, HungUpError, Link, RefusedError
-from ingest.packets import Published
-from ingest.subscriptions import Share
+from ingest.wire import subscriptions
+from ingest.wire.connection import SESSION_SECONDS, V5, V311, Access, HungUpError, Link, RefusedError
+from ingest.wire.packets import Published
+from ingest.wire.subscriptions import Share
 from schemas.settings import BrokerSettings
 
 TOPIC = "vigie/1/vigie-doctor/probe/receipt"
@@ -111,7 +111,7 @@ def _windows(access: Access, version: MQTTProtocolVersion) -> Iterator[Answer]:
     yield Answer(fine=not throttled or version == V5, sentence=sentence)
     if kept < QUEUED:
         sentence = f"only {kept} of {QUEUED} messages were kept for a client that was away, the rest dropped in silence"
-        yield Answer(fine=False, sentence=f"{sentence}: set `max_queued_messages 0`")
+        yield Answer(fine=False, sentence=f"{sentence}: set `max_queued_messages 100000000`")
     else:
         yield Answer(fine=True, sentence=f"all of {QUEUED} messages were kept for a client that was away")
 

@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from ingest import announcements, arrival, metrics, subscriber
+from ingest import announcements, arrival, metrics
 from ingest.adapters import home_assistant
 from ingest.announcements import Registry
 from ingest.arrival import Arrival
-from ingest.connection import Access, Delivery, Session
 from ingest.guarded import Guarded
 from ingest.store import Outcome
-from ingest.subscriber import CLIENT_ID, Lane
+from ingest.wire import subscriber
+from ingest.wire.connection import Access, Delivery, Session
+from ingest.wire.subscriber import CLIENT_ID, Lane
 from schemas.clock import Clock
 from schemas.database import Connection
 

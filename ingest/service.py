@@ -19,17 +19,18 @@ from typing import LiteralString, TypeVar
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat, metrics, seat, subscriber
+from ingest import arrival, heartbeat, metrics, seat
 from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.announced import Announced
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
-from ingest.connection import Access, Delivery, NoBrokerError
 from ingest.stage import Stage
 from ingest.store import Asked, Outcome
-from ingest.subscriber import Subscriber
-from ingest.subscriptions import Share
+from ingest.wire import subscriber
+from ingest.wire.connection import Access, Delivery, NoBrokerError
+from ingest.wire.subscriber import Subscriber
+from ingest.wire.subscriptions import Share
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings

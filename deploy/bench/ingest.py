@@ -29,7 +29,7 @@ import psycopg
 from deploy.bench import disk, rivals
 from deploy.embedded_broker import EmbeddedBroker, free_port
 from deploy.embedded_postgres import EmbeddedPostgres
-from ingest.connection import V311, Access, Link
+from ingest.wire.connection import V311, Access, Link
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.settings import Settings, environment

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import MQTTErrorCode
 
-from ingest import bulk, packets
-from ingest.bulk import BulkClient
-from ingest.connection import V5, V311
-from ingest.packets import MalformedError, Published
-from ingest.plain import PlainClient
+from ingest.wire import bulk, packets
+from ingest.wire.bulk import BulkClient
+from ingest.wire.connection import V5, V311
+from ingest.wire.packets import MalformedError, Published
+from ingest.wire.plain import PlainClient
 
 TOPICS = st.text(st.characters(codec="utf-8", exclude_characters="\0#+"), min_size=1, max_size=200)
 MESSAGES = st.lists(st.tuples(TOPICS, st.binary(max_size=300), st.integers(1, 65535)), min_size=1, max_size=8)

@@ -12,11 +12,11 @@ from pydantic.networks import AnyUrl
 
 from deploy import embedded_broker
 from deploy.embedded_broker import EmbeddedBroker, free_port
-from ingest import bulk, subscriber
-from ingest.connection import V5, V311, Access, Delivery, NoBrokerError
-from ingest.plain import PlainClient
-from ingest.subscriber import Subscriber
-from ingest.subscriptions import Share
+from ingest.wire import bulk, subscriber
+from ingest.wire.connection import V5, V311, Access, Delivery, NoBrokerError
+from ingest.wire.plain import PlainClient
+from ingest.wire.subscriber import Subscriber
+from ingest.wire.subscriptions import Share
 from schemas.clock import real_now
 from schemas.settings import BrokerSettings
 from tests.ingest.scale import Scale, answers, wait_until

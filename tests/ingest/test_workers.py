@@ -14,9 +14,9 @@ from pydantic import SecretStr
 
 from deploy import doctor
 from deploy.embedded_broker import EmbeddedBroker
-from ingest import subscriptions
 from ingest.dialects import FILTERS
-from ingest.subscriptions import Share
+from ingest.wire import subscriptions
+from ingest.wire.subscriptions import Share
 from schemas.database import Connection
 from schemas.settings import Settings
 from tests.ingest.conftest import ROOT, Nursery, Start, lend, listens

@@ -1,4 +1,4 @@
-"""How does a paho client read and write with nothing but its public names? What `ingest.bulk` falls back to."""
+"""How does a paho client read and write with nothing but its public names? What `ingest.wire.bulk` falls back to."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,13 +7,13 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.packets import Published
+from ingest.wire.packets import Published
 
 BURST, LARGE = 500, 8192  # messages read at once; bytes
 
 
 class PlainClient(Client):
-    """As `ingest.bulk.BulkClient`, for any paho 2.
+    """As `ingest.wire.bulk.BulkClient`, for any paho 2.
 
     paho alone asks `select` before each message, which is half of its time, so `loop_read`, which is public and which
     paho's own thread calls, reads all that is there; should paho not call it, messages are handed over one by one.

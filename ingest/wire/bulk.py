@@ -3,7 +3,7 @@
 paho asks `select`, takes a lock and makes four system calls for each message: two thirds of ingest's time. This reads
 what is there at once, hands packets other than messages to paho, and writes a batch as one packet of its queue. It
 needs what `_NAMES` lists, of paho 2.2 (pinned by requirements.lock); `works()` tries it out, and without it
-`ingest.plain` is used.
+`ingest.wire.plain` is used.
 """
 
 import socket
@@ -15,8 +15,8 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 
-from ingest import packets
-from ingest.packets import MalformedError, Packet, Published
+from ingest.wire import packets
+from ingest.wire.packets import MalformedError, Packet, Published
 
 READ_BYTES = 256 * 1024
 _NAMES = (

@@ -14,9 +14,9 @@ from typing import Self
 
 import structlog
 
-from ingest import subscriptions
-from ingest.connection import V5, V311, Access, Connection, Delivery, HungUpError, RefusedError, Session
-from ingest.subscriptions import Share
+from ingest.wire import subscriptions
+from ingest.wire.connection import V5, V311, Access, Connection, Delivery, HungUpError, RefusedError, Session
+from ingest.wire.subscriptions import Share
 
 CLIENT_ID = "vigie-ingest"
 BATCH_MESSAGES = 2000

@@ -26,12 +26,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic.networks import AnyUrl
 
-from ingest import bulk
-from ingest.bulk import BulkClient
-from ingest.held import Held
 from ingest.message import Message
-from ingest.packets import Published
-from ingest.plain import PlainClient
+from ingest.wire import bulk
+from ingest.wire.bulk import BulkClient
+from ingest.wire.held import Held
+from ingest.wire.packets import Published
+from ingest.wire.plain import PlainClient
 from schemas.settings import BrokerSettings
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
