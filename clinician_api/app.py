@@ -17,7 +17,7 @@ from clinician_api import compressed, doors, health, live
 from clinician_api.access import sign_in
 from clinician_api.account import account, one_tap, receipts
 from clinician_api.dependencies import LIVE_HEADER, MergedError, Page, SignInNeededError
-from clinician_api.detection import card, shadow, signing, trials
+from clinician_api.detection import card, shadow, signing, trial_csv, trials
 from clinician_api.duty import calendar, upkeep
 from clinician_api.enrol import departure, joining, patient_import
 from clinician_api.patient import (
@@ -75,6 +75,7 @@ ROUTERS = (
     live.router,
     programme.router,
     trials.router,
+    trial_csv.router,
     signing.router,
     calendar.router,
     upkeep.router,

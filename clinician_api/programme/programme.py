@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, SignedIn, ThePage, Transaction
-from clinician_api.language import CLINIC_ZONE
+from clinician_api.language import CLINIC_ZONE, message
+from clinician_api.patient import typed
 from clinician_api.programme import activity, activity_files, bars, programme_numbers, working_time
 from clinician_api.programme.programme_numbers import DayCount, Raised
 from clinician_api.programme.working_time import CLINIC
@@ -25,10 +26,13 @@ from schemas.patient_day import DAY_STATES
 
 router = APIRouter()
 ZONE = ZoneInfo(CLINIC_ZONE)
-BY_WEEK = 3
-"""Up to so many months are shown by week, more by month."""
+BY_WEEK = timedelta(days=100)
+"""So much is shown by week, more by month."""
+LONGEST = timedelta(days=3 * 366)
 CAUSES: tuple[Cause, ...] = ("decompensation", "weight_loss", "no_transmission", "device")
 Months = Literal["1", "3", "12"]
+Day = Annotated[str, Query(max_length=10)]
+BAD_PERIOD = message("Choose a first and a last day that have begun, at most three years apart.")
 TeamId = Annotated[int | None, Query(ge=1, le=10**15)]
 REPORTS = 13
 
@@ -55,10 +59,11 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """The last months until today, as counted."""
+    """Some months until today (0: other days), as counted."""
 
     months: int
     first: date
+    last: date
     counts: list[DayCount]
     alerts: list[Raised]
 
@@ -76,21 +81,47 @@ class Period:
         ]
 
     def _part(self, day: date) -> date:
-        return day - timedelta(days=day.weekday()) if self.months <= BY_WEEK else day.replace(day=1)
+        return day - timedelta(days=day.weekday()) if self.last - self.first <= BY_WEEK else day.replace(day=1)
+
+    @property
+    def address(self) -> str:
+        """What an address says of it."""
+        return f"months={self.months}" if self.months else f"first={self.first}&last={self.last}"
 
 
-def period(conn: Connection, *, months: int, now: datetime, team_id: int | None = None) -> Period:
-    """The last so many months, today included; of one team's patients."""
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """Which days an address asks for, both included; not `is_right`: the last three months stand in."""
+
+    months: int
+    first: date
+    last: date
+    is_right: bool = True
+
+
+def asked(months: Months, first: Day, last: Day, *, now: datetime) -> Days:
+    """The last so many months, unless days are named."""
     today = now.astimezone(ZONE).date()
-    first = _months_before(today, months)
-    since = datetime.combine(first, time(0), tzinfo=ZONE)
+    if not first and not last:
+        return Days(months=int(months), first=_months_before(today, int(months)), last=today)
+    since, until = typed.day(first), typed.day(last or today.isoformat())
+    if since is None or until is None or not since <= until <= today or until - since > LONGEST:
+        return Days(months=3, first=_months_before(today, 3), last=today, is_right=False)
+    return Days(months=0, first=since, last=until)
+
+
+def period(conn: Connection, days: Days, *, team_id: int | None = None) -> Period:
+    """As counted of all patients, or of one team's."""
+    end = days.last + timedelta(days=1)
+    since, until = (datetime.combine(day, time(0), tzinfo=ZONE) for day in (days.first, end))
     return Period(
-        months=months,
-        first=first,
-        counts=programme_numbers.day_counts(conn, first=first, end=today + timedelta(days=1), team_id=team_id),
+        months=days.months,
+        first=days.first,
+        last=days.last,
+        counts=programme_numbers.day_counts(conn, first=days.first, end=end, team_id=team_id),
         alerts=[
             alert
-            for alert in programme_numbers.raised(conn, since=since, until=now)
+            for alert in programme_numbers.raised(conn, since=since, until=until)
             if team_id is None or alert.team_id == team_id
         ],
     )
@@ -102,18 +133,23 @@ def _months_before(day: date, months: int) -> date:
 
 
 @router.get("/programme")
-def show(
-    conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Months = "3", team: TeamId = None
-) -> Response:
-    """Adherence, alerts, times and outcomes of the last months; of all patients or one team's."""
-    audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
+def show(  # noqa: PLR0913, PLR0917 what an address may say
+    conn: Transaction, user: SignedIn, now: Now, page: ThePage, months: Months = "3", team: TeamId = None,
+    first: Day = "", last: Day = "",
+) -> Response:  # fmt: skip
+    """Adherence, alerts, times and outcomes of the last months or other days; of all patients or one team's."""
+    days = asked(months, first, last, now=now)
+    audit.write(conn, "programme.read", of=f"{days.first} {days.last}", by=user.user_id, at=now)
     teams = working_time.teams(conn)
     if team not in teams:
         raise HTTPException(404)
-    shown = period(conn, months=int(months), now=now, team_id=team)
+    shown = period(conn, days, team_id=team)
     parts = shown.parts()
     return page.answer(
         "programme.html",
+        status=200 if days.is_right else 422,
+        problem=None if days.is_right else page.words.text(BAD_PERIOD),
+        today=now.astimezone(ZONE).date(),
         period=shown,
         parts=parts,
         states=DAY_STATES,
@@ -159,13 +195,19 @@ def _months(now: datetime) -> list[str]:
 
 
 @router.get("/programme.csv")
-def download(conn: Transaction, user: SignedIn, now: Now, months: Months = "3", team: TeamId = None) -> Response:
+def download(
+    conn: Transaction, user: SignedIn, now: Now, months: Months = "3", team: TeamId = None, first: Day = "",
+    last: Day = "",
+) -> Response:  # fmt: skip
     """The period's days and alerts by week or month, for a spreadsheet; of all patients or one team's."""
-    audit.write(conn, "programme.read", of=months, by=user.user_id, at=now)
+    days = asked(months, first, last, now=now)
+    if not days.is_right:
+        raise HTTPException(422)
+    audit.write(conn, "programme.read", of=f"{days.first} {days.last}", by=user.user_id, at=now)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["since", *DAY_STATES, "adherence", *(f"{cause}_alerts" for cause in CAUSES)])
-    for part in period(conn, months=int(months), now=now, team_id=team).parts():
+    for part in period(conn, days, team_id=team).parts():
         share = "" if part.adherence is None else f"{part.adherence:.4f}"
         states, alerts = part.states, part.alerts
         writer.writerow(

@@ -25,7 +25,7 @@ PAGES = (
 NO_PAGES = {
     "/healthz", "/live", "/episodes/{episode_id}", "/patients/{patient_id}/readings/{reading_id}",
     "/programme.csv", "/programme/report", "/pauses/{pause_id}", "/patients/{patient_id}/summary.txt",
-    "/patients/{patient_id}/summary.pdf",
+    "/patients/{patient_id}/summary.pdf", "/detection/trials/{trial_id}/table.csv",
 }  # fmt: skip
 """Answers that are no pages, or lead to one."""
 ELSEWHERE = {

@@ -172,6 +172,28 @@ def test_an_empty_clinic_has_a_page_and_an_empty_report(connection: Connection, 
     assert client.get("/programme.csv?months=12").text.count("\n") == 1
 
 
+def test_any_days_are_counted_both_included_and_a_period_that_is_none_is_said(
+    connection: Connection, site: Site
+) -> None:
+    seed.users(connection)
+    enrolment.enrol(connection, [seed.patient(0, now=NOW)], now=NOW)
+    today = NOW.date()
+    explain(connection, "p-0000", {today - n * DAY: "weighed" if n % 2 else "not_weighed" for n in range(1, 31)})
+    connection.commit()
+    client = site.signed_in()
+    chosen = {"first": str(today - 9 * DAY), "last": str(today - 4 * DAY)}
+    rows = list(csv.DictReader(client.get("/programme.csv", params=chosen).text.splitlines()))
+    assert sum(int(row["weighed"]) for row in rows) == 3
+    assert sum(int(row["not_weighed"]) for row in rows) == 3
+    page = client.get("/programme", params=chosen)
+    assert (page.status_code, f"first={chosen['first']}&amp;last={chosen['last']}" in page.text) == (200, True)
+    for bad in ({"first": "hier"}, {"first": chosen["last"], "last": chosen["first"]}, {"first": "1990-01-01"},
+                {"first": chosen["first"], "last": "2999-01-01"}, {"last": chosen["last"]}):  # fmt: skip
+        answer = client.get("/programme", params=bad)
+        assert (answer.status_code, 'class="problem" role="alert"' in answer.text) == (422, True), bad
+        assert client.get("/programme.csv", params=bad).status_code == 422, bad
+
+
 def test_a_pdf_of_many_patients_names_the_csv_and_of_few_all_of_them() -> None:
     row: dict[str, Any] = dict.fromkeys(activity.COLUMNS, 3)
     rows = [activity.Activity(**row | {"patient_id": f"P{n:05}"}) for n in range(activity_files.MOST + 1)]

@@ -1,5 +1,6 @@
 """Try before you change: asked in a form, answered by alerts, signed by one or by two, and refused in a sentence."""
 
+import csv
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -103,6 +104,16 @@ def test_a_change_that_misses_a_known_decompensation_takes_a_second_clinician_wh
     assert "En vigueur" in nurse.get("/detection").text
     assert "Anne Roux + Dr Paul Mercier" in nurse.get("/detection").text
     assert sign(doctor, trial).status_code == 409, "it is in force already"
+
+
+def test_a_trial_leaves_as_a_table(tried: Site, database_url: str) -> None:
+    nurse = tried.signed_in()
+    table = list(csv.DictReader(nurse.get(f"{ask(nurse, database_url, threshold='3')}/table.csv").text.splitlines()))
+    [case] = [row for row in table if row["what"] == "decompensation_lead_days"]
+    assert (case["patient_id"], case["in_force"][:3], case["tried"]) == ("p-0001", "1.0", "")
+    assert {row["what"]: (row["in_force"], row["tried"]) for row in table if row["on"] == "own"}["found"] == ("1", "0")
+    assert [row["patient_id"] for row in table if row["what"] == "alert"] == ["p-0001"]
+    assert nurse.get("/detection/trials/99/table.csv").status_code == 404
 
 
 def test_a_change_that_misses_nothing_takes_one_signature_and_keeps_its_price(
