@@ -29,7 +29,15 @@
     link.scrollIntoView({ block: "nearest" });
     remember(rowOf(link));
   }
-  function typing(target) { return target.matches("input:not([type=hidden]), textarea, select, [contenteditable]"); }
+  function typing(target) { return target.matches("input:not([type=hidden]):not([type=radio]), textarea, select, [contenteditable]"); }
+  // 1 to 9 say how the first episode ended; the hand is then on "Save, next patient", so Enter keeps it.
+  function choose(nth) {
+    const chip = drawer().querySelector("details[open] .chips")?.querySelectorAll("input")[nth - 1];
+    if (!chip) return false;
+    chip.checked = true;
+    chip.form.querySelector("button[value=next]").focus();
+    return true;
+  }
 
   const keys = {
     j: () => go(here() + 1),
@@ -47,7 +55,9 @@
       if (close) { event.preventDefault(); close.click(); } else if (typing(event.target)) { document.getElementById("found").replaceChildren(); go(here()); }
       return;
     }
-    if (typing(event.target) || !keys[event.key]) return;
+    if (typing(event.target)) return;
+    if (/^[1-9]$/.test(event.key) && choose(Number(event.key))) { event.preventDefault(); return; }
+    if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
   });

@@ -1,7 +1,7 @@
 """How much work is a morning? python -m tests.clinician_api.morning ADDRESS EMAIL PASSWORD, at the running demo.
 
 A nurse signs in and closes every alert that nobody has taken, the most urgent first, with the mouse alone. Counted are
-clicks, choices in lists and pages loaded: figures to lower. Only for a demonstration: it closes alerts.
+clicks and pages loaded: figures to lower. Only for a demonstration: it closes alerts.
 """
 
 import json
@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, Request, sync_playwright
 from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
 MOST = 500
+CLOSING = "form:has(input[name=outcome])"
 
 
 @dataclass(kw_only=True)
@@ -22,7 +23,6 @@ class Morning:
 
     closed: int = 0
     clicks: int = 0
-    choices: int = 0
     pages: int = 0
     seconds: float = 0.0
 
@@ -44,7 +44,7 @@ def work(page: Page, *, email: str, password: str) -> Morning:
     morning.click(page.locator("form.panel button"))
     page.wait_for_selector("#worklist")
     while morning.closed < MOST:
-        close = page.locator("form:has(select[name=outcome])").first
+        close = page.locator(CLOSING).first
         if close.count():
             _close(page, close, morning)
         elif page.locator("#worklist").count():
@@ -52,7 +52,7 @@ def work(page: Page, *, email: str, password: str) -> Morning:
             if not waiting.count():
                 break
             morning.click(waiting.first)
-            page.wait_for_selector("form:has(select[name=outcome])", state="attached")
+            page.wait_for_selector(CLOSING, state="attached")
         else:
             morning.click(page.locator(".bar-link[href='/']"))
             page.wait_for_selector("#worklist")
@@ -61,12 +61,11 @@ def work(page: Page, *, email: str, password: str) -> Morning:
 
 
 def _close(page: Page, form: Locator, morning: Morning) -> None:
-    field = form.locator("select[name=outcome]")
+    field = form.locator("input[name=outcome]").first
     if not field.is_visible():
-        morning.click(page.locator("details:has(select[name=outcome]) > summary").first)
-    field.select_option(index=1)
-    morning.choices += 1
-    number = field.get_attribute("id")
+        morning.click(page.locator("details:has(input[name=outcome]) > summary").first)
+    morning.click(field)
+    number = form.locator("textarea").get_attribute("id")
     morning.click(form.locator("button.act-main"))
     page.wait_for_selector(f"[id='{number}']", state="detached")
     morning.closed += 1
