@@ -85,6 +85,14 @@ class Settings(BaseSettings):
     def _clock(cls, text: str) -> str:
         return str(ClockSetting.parse(text))
 
+    @field_validator("home", "database_url", "api_host", "webhook_host", mode="before")
+    @classmethod
+    def _is_not_empty(cls, value: object) -> object:
+        """Empty would mean the working directory, a libpq default, or listening on every interface."""
+        if value == "":
+            raise ValueError("is empty: give it a value, or unset it")
+        return value
+
     @field_validator("webhook_secret", "receipts_secret")
     @classmethod
     def _is_long_enough(cls, secret: SecretStr | None) -> SecretStr | None:

@@ -39,3 +39,13 @@ def test_the_database_address_never_shows_in_a_repr(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("VIGIE_DATABASE_URL", "postgresql://vigie:geheim@127.0.0.1/vigie")
 
     assert "geheim" not in repr(read_settings())
+
+
+@pytest.mark.parametrize("name", ["VIGIE_HOME", "VIGIE_DATABASE_URL", "VIGIE_API_HOST", "VIGIE_WEBHOOK_HOST"])
+def test_an_empty_value_is_refused_instead_of_meaning_the_working_directory_or_every_interface(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "")
+
+    with pytest.raises(BadSettingsError, match=f"{name}: is empty"):
+        read_settings()
