@@ -27,6 +27,7 @@ ROLES: LiteralString = """
 SELECT coalesce(array_agg(name), '{}') FROM unnest(ARRAY['vigie_ingest', 'vigie_alerts', 'vigie_api']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name AND pg_has_role(current_user, oid, 'MEMBER'))
 """
+TOLD: LiteralString = "SELECT DISTINCT told_of.of FROM told_of"
 HEARTBEATS: LiteralString = """
 SELECT service, extract(epoch FROM now() - at)::float8, detail FROM heartbeat ORDER BY service
 """
@@ -83,6 +84,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         with database.connect(stack.url(settings) if settings.database_url else server.url) as conn:
             yield from _server(conn)
             yield from _programs(conn)
+            yield from _upkeep(conn)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         yield Finding(subject="database", fine=False, sentence=f"not reachable: {reason}; check VIGIE_DATABASE_URL")
@@ -134,6 +136,17 @@ def _programs(conn: Connection) -> Iterator[Finding]:
         silent = age > SILENT_SECONDS or detail == ENDED
         sentence = f"not running: last heard of {age:.0f} s ago" if silent else str(detail)
         yield Finding(subject=str(service), fine=not silent and detail == "ok", needed=not silent, sentence=sentence)
+
+
+def _upkeep(conn: Connection) -> Iterator[Finding]:
+    if conn.execute(migrate.HAS_LEDGER).fetchone() == (False,) or migrate.pending(conn):
+        return
+    told = {row[0] for row in conn.execute(TOLD).fetchall()}
+    for duty, news in (("operations", "Vigie itself fails"), ("technical", "a scale falls silent")):
+        sentence = f"somebody is told when {news}"
+        if duty not in told:
+            sentence = f"nobody is told when {news}: page On duty, or `vigie contact {duty}`"
+        yield Finding(subject=duty, fine=duty in told, needed=False, sentence=sentence)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:

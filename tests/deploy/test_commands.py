@@ -8,6 +8,7 @@ import pytest
 
 from clinician_api.duty import teams
 from clinician_api.enrol import enrolment
+from schemas.database import Connection
 from schemas.duty import Team
 from tests.fixtures.commands import Start
 
@@ -157,6 +158,20 @@ def test_the_doctor_fails_for_what_cannot_work_and_says_what_to_do(start: Start)
 
 def test_the_doctor_is_content_with_an_empty_machine(start: Start) -> None:
     assert not [line for line in says(start, "doctor", status=0) if line.startswith("FAIL")]
+
+
+def test_the_doctor_names_the_duty_of_whom_nobody_is_told(
+    start: Start, database_url: str, connection: Connection
+) -> None:
+    def duties() -> list[str]:
+        lines = says(start, "doctor", status=0, VIGIE_DATABASE_URL=database_url)
+        return [line for line in lines if "nobody is told" in line]
+
+    assert [line.split()[1] for line in duties()] == ["operations", "technical"]
+    connection.execute("INSERT INTO contact (duty, url) VALUES ('operations', 'json://127.0.0.1:9/')")
+    connection.commit()
+    (left,) = duties()
+    assert "`vigie contact technical`" in left
 
 
 def test_a_months_report_is_written_as_both_files_and_a_month_to_come_is_wrong_usage(
