@@ -20,7 +20,9 @@ def run(database_url: str, file: Path, *, now: datetime) -> str:
     Raises:
         BadCsvError: the first bad row; nothing was stored.
     """
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    screen = Console(stderr=True)
+    # Written to a file, even a hidden bar would put an empty line before what went wrong.
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         since, rows = _patients(_shown(history_csv.read_readings(file), bar, "checking", total=None))
         people = [NewPatient(patient_id=name, enrolled_at=first) for name, first in sorted(since.items())]
         with database.connect(database_url) as conn:

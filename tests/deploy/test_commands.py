@@ -148,7 +148,8 @@ def test_a_bad_row_is_named_and_nothing_of_the_file_is_stored(start: Start, tmp_
 
 
 def test_a_file_that_is_not_there_is_one_line(start: Start) -> None:
-    assert "No such file" in says(start, "import", "nowhere.csv", status=1)[-1]
+    (line,) = says(start, "import", "nowhere.csv", status=1)
+    assert "No such file" in line
 
 
 def test_the_doctor_fails_for_what_cannot_work_and_says_what_to_do(start: Start) -> None:
