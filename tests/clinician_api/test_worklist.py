@@ -40,6 +40,7 @@ def episode_of(conn: Connection, patient_id: str) -> str:
 def test_a_nurse_works_through_the_list_by_keyboard_alone(clinic: Site, screen: Screen) -> None:
     page = screen.sign_in()
     page.wait_for_selector(".row-card")
+    page.wait_for_load_state()  # the keys are a script's
     page.keyboard.press("j")
     expect(page.locator('[data-patient="p-0003"] .who')).to_be_focused()
     page.keyboard.press("j")

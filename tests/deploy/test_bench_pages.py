@@ -1,10 +1,13 @@
 """`vigie bench api` and `vigie bench tryout`: small, but through the same code; no time is asserted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from deploy.bench import pages, tryout
 
 
 def test_the_pages_are_timed_by_client_and_server_with_weights_and_the_worst_step_of_each_plan() -> None:
-    [size] = pages.run(patients=(40,), seconds=0.05)["sizes"]
+    with ThreadPoolExecutor(1) as apart:  # Playwright: one browser a thread; others may have theirs in this
+        [size] = apart.submit(pages.run, patients=(40,), seconds=0.05).result()["sizes"]
     for who in ("1_reader", "8_people", "8_readers"):
         for page in ("worklist", "drawer", "patient", "search"):
             timed = size[who][page]
