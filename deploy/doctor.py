@@ -83,8 +83,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with database.connect(stack.url(settings) if settings.database_url else server.url) as conn:
             yield from _server(conn)
-            yield from _programs(conn)
-            yield from _upkeep(conn)
+            if conn.execute(migrate.HAS_LEDGER).fetchone() == (True,) and not migrate.pending(conn):
+                yield from _programs(conn)
+                yield from _upkeep(conn)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         yield Finding(subject="database", fine=False, sentence=f"not reachable: {reason}; check VIGIE_DATABASE_URL")
@@ -124,8 +125,6 @@ def _timescaledb(conn: Connection) -> Finding:
 
 
 def _programs(conn: Connection) -> Iterator[Finding]:
-    if conn.execute(migrate.HAS_LEDGER).fetchone() == (False,) or migrate.pending(conn):
-        return
     beats = conn.execute(HEARTBEATS).fetchall()
     if not beats:
         yield Finding(subject="programs", fine=False, needed=False, sentence="none has run yet: `vigie up`")
@@ -139,8 +138,6 @@ def _programs(conn: Connection) -> Iterator[Finding]:
 
 
 def _upkeep(conn: Connection) -> Iterator[Finding]:
-    if conn.execute(migrate.HAS_LEDGER).fetchone() == (False,) or migrate.pending(conn):
-        return
     told = {row[0] for row in conn.execute(TOLD).fetchall()}
     for duty, news in (("operations", "Vigie itself fails"), ("technical", "a scale falls silent")):
         sentence = f"somebody is told when {news}"

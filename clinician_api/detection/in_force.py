@@ -62,6 +62,11 @@ def newest(conn: Connection, *, patient_id: str | None = None, team_id: int | No
         return int(cursor.execute(NEWEST, {"patient_id": patient_id, "team_id": team_id}).fetchone() or 0)
 
 
+def alerting(conn: Connection) -> str:
+    """Which detector alerts."""
+    return detector(in_force(conn, "alerting"))
+
+
 def detector(choice: Choice | None) -> str:
     """Which detector alerts by this choice."""
     return (choice and choice.detector) or DEFAULT

@@ -1,6 +1,6 @@
 """What would a change have done here? It is asked for in a form, and the page shows how far the answer is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -102,14 +102,13 @@ def again(
     before = known(conn, trial_id)
     now_in_force = _plan_in_force(conn, before)
     asked = Asked(
-        request_id=request_id, patient_id=before.patient_id, team_id=before.team_id, detector=before.detector,
+        request_id=request_id, patient_id=before.patient_id, team_id=before.team_id,
+        detector=before.detector if before.plan is None else in_force.alerting(conn),
         threshold=before.threshold, budget=before.budget,
         plan=None if before.plan is None else _changed(before, now_in_force), plan_before=now_in_force,
         based_on=in_force.newest(conn, patient_id=before.patient_id, team_id=before.team_id),
         author=user.user_id, reason=before.reason, now=now,
     )  # fmt: skip
-    if before.plan is not None:
-        asked = replace(asked, detector=in_force.detector(in_force.in_force(conn, "alerting")))
     return try_it(conn, asked)
 
 
@@ -131,7 +130,7 @@ def _changed(trial: Trial, now_in_force: dict[str, Any] | None) -> dict[str, Any
 
 def is_stale(conn: Connection, trial: Trial) -> bool:
     """Whether what it compared with is no longer in force."""
-    if trial.plan is not None and trial.detector != in_force.detector(in_force.in_force(conn, "alerting")):
+    if trial.plan is not None and trial.detector != in_force.alerting(conn):
         return True
     return trial.based_on != in_force.newest(conn, patient_id=trial.patient_id, team_id=trial.team_id)
 

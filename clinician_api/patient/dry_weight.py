@@ -5,14 +5,14 @@ from typing import Annotated, LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, typed
+from clinician_api.patient import patients, typed
 from clinician_api.patient.patients import Draft
 from schemas.database import Connection
 
@@ -39,9 +39,7 @@ def set_dry_weight(
     patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage, form: Annotated[Setting, Form()]
 ) -> Response:
     """Set it, signed by the user; what held before stays in the record."""
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = patients.found(conn, patient_id)
     weight_kg, since = typed.kg(form.weight), _since(form.since, now=now, zone=ZoneInfo(who.time_zone))
     note = typed.note(form.note)
     faults = {

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import Words
-from clinician_api.patient import chart, patient_record, patients, scene, summary
+from clinician_api.patient import chart, patients, scene, summary
 from clinician_api.patient.summary import Summary
 from schemas.database import Connection
 
@@ -18,9 +18,7 @@ SHOWN = timedelta(days=90)
 
 
 def _summary(conn: Connection, page: Page, patient_id: str) -> Summary:
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = patients.found(conn, patient_id)
     known = patients.known(conn, patient_id, ZoneInfo(who.time_zone), start=page.now - SHOWN, end=page.now)
     words = Words(language=page.words.language, zone=who.time_zone)
     return Summary(who=who, known=known, words=words, now=page.now)

@@ -5,14 +5,14 @@ from typing import Annotated, LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, typed
+from clinician_api.patient import patients, typed
 from clinician_api.patient.patient_record import Patient
 from clinician_api.patient.patients import Draft
 from schemas import plausibility
@@ -45,9 +45,7 @@ def add(
     patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage, form: Annotated[Given, Form()]
 ) -> Response:
     """Add it to the patient's weights."""
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = patients.found(conn, patient_id)
     weight_kg, note = typed.kg(form.weight), typed.note(form.note)
     at = typed.moment(form.at, zone=ZoneInfo(who.time_zone)) if form.at else now
     is_time = at is not None and now - OLDEST <= at <= now + LATE

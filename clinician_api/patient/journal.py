@@ -5,14 +5,14 @@ from typing import Annotated, Literal, LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit, vocabulary
 from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, typed
+from clinician_api.patient import patients, typed
 from clinician_api.patient.patients import Draft
 from schemas.database import Connection
 
@@ -50,9 +50,7 @@ def write(
     patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage, form: Annotated[Entry, Form()]
 ) -> Response:
     """Keep it, with its reminder."""
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = patients.found(conn, patient_id)
     zone = ZoneInfo(who.time_zone)
     form = form.model_copy(update={"note": typed.note(form.note), "dose": typed.note(form.dose)})
     happened_at = typed.moment(form.at, zone=zone) if form.at else now

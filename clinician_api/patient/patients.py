@@ -26,7 +26,7 @@ from clinician_api.patient import (
     usual,
     weight_table,
 )
-from clinician_api.patient.patient_record import Reading
+from clinician_api.patient.patient_record import Patient, Reading
 from schemas.database import Connection
 
 router = APIRouter()
@@ -70,6 +70,18 @@ def show(  # noqa: PLR0913, PLR0917 what an address may say
     return answer(conn, page, patient_id, range_=range, joined=joined)
 
 
+def found(conn: Connection, patient_id: str) -> Patient:
+    """Whose page or form an address asks for.
+
+    Raises:
+        HTTPException: 404, no such patient.
+    """
+    who = patient_record.patient(conn, patient_id)
+    if who is None:
+        raise HTTPException(404)
+    return who
+
+
 def answer(
     conn: Connection, page: Page, patient_id: str, *, range_: str = "90", draft: Draft | None = None, status: int = 200,
     joined: int | None = None,
@@ -79,9 +91,7 @@ def answer(
     Raises:
         HTTPException: 404, no such patient.
     """
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = found(conn, patient_id)
     start = _start(conn, patient_id, range_, now=page.now)
     zone, words = ZoneInfo(who.time_zone), Words(language=page.words.language, zone=who.time_zone)
     course = known(conn, patient_id, zone, start=start, end=page.now)

@@ -3,13 +3,13 @@
 from typing import Annotated, LiteralString
 from uuid import UUID
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, typed
+from clinician_api.patient import patients, typed
 from clinician_api.patient.patients import Draft
 from schemas.database import Connection
 
@@ -37,8 +37,7 @@ def change(  # noqa: PLR0913, PLR0917 a form's fields
     verified: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """Another number, or the same one, tried."""
-    if patient_record.patient(conn, patient_id) is None:
-        raise HTTPException(404)
+    patients.found(conn, patient_id)
     digits, whose = typed.phone(number_typed), typed.note(whose)
     if digits is None or len(whose) > 100:
         said = page.words.text(NO_NUMBER if digits is None else LONG_WHOSE)

@@ -13,7 +13,7 @@ from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Tr
 from clinician_api.detection import in_force, trial_rows, trials
 from clinician_api.detection.trial_rows import Asked
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, plan_form, plan_record, typed
+from clinician_api.patient import patients, plan_form, plan_record, typed
 from clinician_api.patient.plan_record import NO_VERSION
 from schemas.database import Connection
 
@@ -58,9 +58,7 @@ def _answer(
     conn: Connection, page: Page, patient_id: str, *, kept: Mapping[str, str] | None = None,
     problems: list[str] | None = None, status: int = 200,
 ) -> Response:  # fmt: skip
-    who = patient_record.patient(conn, patient_id)
-    if who is None:
-        raise HTTPException(404)
+    who = patients.found(conn, patient_id)
     team_id, versions = plan_record.team_of(conn, patient_id), plan_record.versions(conn, patient_id)
     current = versions[0] if versions else NO_VERSION
     return _page(
@@ -103,8 +101,7 @@ def change(
 ) -> Response:
     """Settings that would differ are tried on the patient's past; what is as in the group follows the group."""
     trial_rows.lock(conn)  # two plans of one patient go one after the other, so that the second sees the first
-    if patient_record.patient(conn, patient_id) is None:
-        raise HTTPException(404)
+    patients.found(conn, patient_id)
     current = next(iter(plan_record.versions(conn, patient_id)), NO_VERSION)
     if current.request_id == form.request_id:
         return RedirectResponse(f"/patients/{patient_id}/plan", status_code=303)
@@ -120,8 +117,9 @@ def change(
         return _answer(conn, page, patient_id, kept=form.text, problems=problems, status=422)
     settings = {**plan_record.group_settings(conn, team_id), **own}
     asked = Asked(
-        request_id=form.request_id, patient_id=patient_id, team_id=team_id, detector=_detector(conn), plan=settings,
-        plan_before=current.settings, based_on=current.number, author=user.user_id, reason=reason, now=now,
+        request_id=form.request_id, patient_id=patient_id, team_id=team_id, detector=in_force.alerting(conn),
+        plan=settings, plan_before=current.settings, based_on=current.number, author=user.user_id, reason=reason,
+        now=now,
     )  # fmt: skip
     if settings != current.settings:
         return trials.try_it(conn, asked)
@@ -130,10 +128,6 @@ def change(
     plan_record.add(conn, vars(asked), settings)
     audit.write(conn, "plan.set", of=patient_id, by=user.user_id, at=now)
     return RedirectResponse(f"/patients/{patient_id}/plan", status_code=303)
-
-
-def _detector(conn: Connection) -> str:
-    return in_force.detector(in_force.in_force(conn, "alerting"))
 
 
 def _team(conn: Connection, text: str) -> int | None:
@@ -180,6 +174,6 @@ def change_team(
     if problems:
         return _team_answer(conn, page, team_id, kept=form.text, problems=problems, status=422)
     return trials.try_it(conn, Asked(
-        request_id=form.request_id, team_id=team_id, detector=_detector(conn), plan=values, plan_before=group.settings,
-        based_on=newest, author=user.user_id, reason=reason, now=now,
+        request_id=form.request_id, team_id=team_id, detector=in_force.alerting(conn), plan=values,
+        plan_before=group.settings, based_on=newest, author=user.user_id, reason=reason, now=now,
     ))  # fmt: skip

@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
 from clinician_api.language import message
-from clinician_api.patient import patient_record, patients, tag_record
+from clinician_api.patient import patients, tag_record
 from clinician_api.patient.patients import Draft
 
 router = APIRouter()
@@ -22,8 +22,7 @@ def give_or_take(  # noqa: PLR0913, PLR0917 a form's fields
     tag: Annotated[str, Form()] = "", remove: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """One more tag, or `remove`: one less."""
-    if patient_record.patient(conn, patient_id) is None:
-        raise HTTPException(404)
+    patients.found(conn, patient_id)
     asked = tag_record.cleaned(remove or tag)
     held = {one.tag for one in tag_record.of_patient(conn, patient_id)}
     if asked is None or (not remove and len(held | {asked}) > tag_record.MOST):

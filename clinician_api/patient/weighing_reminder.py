@@ -5,7 +5,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Literal, LiteralString
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import APIRouter, Form
 from psycopg.rows import class_row
 from starlette.responses import RedirectResponse, Response
 
@@ -63,7 +63,7 @@ class Asked:
 @router.get("/patients/{patient_id}/weighing-reminder")
 def show(patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage) -> Response:
     """What stands, and the form."""
-    return _answer(conn, page, _patient(conn, patient_id))
+    return _answer(conn, page, patients.found(conn, patient_id))
 
 
 @router.post("/patients/{patient_id}/weighing-reminder", dependencies=[OwnForm])
@@ -73,7 +73,7 @@ def agree(  # noqa: PLR0913, PLR0917 a form's fields
     language: Annotated[Literal["fr", "en"], Form()] = "fr",
 ) -> Response:  # fmt: skip
     """The patient wishes it."""
-    who = _patient(conn, patient_id)
+    who = patients.found(conn, patient_id)
     digits, day, gateway = typed.phone(number), typed.day(agreed_on), page.request.app.state.settings.reminder_url
     hour = _hour(at)
     today = now.astimezone(ZoneInfo(who.time_zone)).date()
@@ -100,17 +100,10 @@ def agree(  # noqa: PLR0913, PLR0917 a form's fields
 @router.post("/patients/{patient_id}/weighing-reminder/stop", dependencies=[OwnForm])
 def stop(patient_id: str, conn: Transaction, user: SignedIn, now: Now) -> Response:
     """The patient wishes it no more; the number is forgotten."""
-    _patient(conn, patient_id)
+    patients.found(conn, patient_id)
     if conn.execute(STOP, {"patient_id": patient_id}).rowcount:
         audit.write(conn, "weighing_reminder.stop", of=patient_id, by=user.user_id, at=now)
     return RedirectResponse(f"/patients/{patient_id}/weighing-reminder", status_code=303)
-
-
-def _patient(conn: Connection, patient_id: str) -> Patient:
-    found = patient_record.patient(conn, patient_id)
-    if found is None:
-        raise HTTPException(404)
-    return found
 
 
 def _hour(text: str) -> time | None:

@@ -8,14 +8,14 @@ needs what `_NAMES` lists, of paho 2.2 (pinned by requirements.lock); `works()` 
 
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 
 from ingest.wire import packets
+from ingest.wire.client import ByHand
 from ingest.wire.packets import MalformedError, Packet, Published
 
 READ_BYTES = 256 * 1024
@@ -28,23 +28,11 @@ _IN_PACKET = {
 }  # fmt: skip
 
 
-class BulkClient(Client):
-    """A paho client of QoS 0 and 1, acknowledged by hand, that reads and writes in bulk.
-
-    `take` is given the messages of one reading, `acknowledged` how many of ours the broker has; both in paho's thread.
-    """
+class BulkClient(ByHand):
+    """A client that reads and writes in bulk."""
 
     def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=protocol,
-            clean_session=None if protocol == MQTTProtocolVersion.MQTTv5 else not kept,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        self.take: Callable[[list[Published]], None] = lambda _: None
-        self.acknowledged: Callable[[int], None] = lambda _: None
+        super().__init__(client_id=client_id, protocol=protocol, kept=kept)
         self._rest = b""
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 paho's signature

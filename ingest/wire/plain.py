@@ -1,18 +1,19 @@
 """How does a paho client read and write with nothing but its public names? What `ingest.wire.bulk` falls back to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.wire.client import ByHand
 from ingest.wire.packets import Published
 
 BURST, LARGE = 500, 8192  # messages read at once; bytes
 
 
-class PlainClient(Client):
+class PlainClient(ByHand):
     """As `ingest.wire.bulk.BulkClient`, for any paho 2.
 
     paho alone asks `select` before each message, which is half of its time, so `loop_read`, which is public and which
@@ -20,16 +21,7 @@ class PlainClient(Client):
     """
 
     def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            protocol=protocol,
-            clean_session=None if protocol == MQTTProtocolVersion.MQTTv5 else not kept,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        self.take: Callable[[list[Published]], None] = lambda _: None
-        self.acknowledged: Callable[[int], None] = lambda _: None
+        super().__init__(client_id=client_id, protocol=protocol, kept=kept)
         self.max_inflight_messages_set(0)  # the caller keeps to the broker's window, paho does not know it
         self.on_message = self._came
         self.on_publish = self._published

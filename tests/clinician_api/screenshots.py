@@ -25,8 +25,8 @@ PATHS = {
 }  # fmt: skip
 
 OF_A_PATIENT = {
-    "patient": "", "patient-all": "?range=all", "patient-try": "/try", "patient-plan": "/plan",
-    "patient-pauses": "/pauses",
+    "patient": "", "patient-all": "?range=all", "patient-plan": "/plan", "patient-pauses": "/pauses",
+    "patient-reminder": "/weighing-reminder",
 }  # fmt: skip
 
 
