@@ -1,6 +1,6 @@
 """How does a READINGS file enter the database? Read once to check it all and meet its patients, once to store it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -9,33 +9,40 @@ from rich.progress import Progress
 
 from clinician_api.enrol import enrolment
 from ingest import history
-from schemas import database, history_csv
+from schemas import database
+from schemas.history_csv import ReadingsFile
 from schemas.patient import NewPatient
 from schemas.reading import HistoricReading
 
 
-def run(database_url: str, file: Path, *, now: datetime) -> str:
-    """Store `file` in one transaction, with a progress bar on a terminal; returns what was done, in a sentence.
+def run(database_url: str, path: Path, *, now: datetime) -> str:
+    """Store a READINGS file in one transaction, with a progress bar on a terminal; what became of each row, in words.
 
     Raises:
         BadCsvError: the first bad row; nothing was stored.
     """
+    file = ReadingsFile(path)
     screen = Console(stderr=True)
     # Written to a file, even a hidden bar would put an empty line before what went wrong.
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        since, rows = _patients(_shown(history_csv.read_readings(file), bar, "checking", total=None))
+        since, rows = _patients(_shown(file, bar, "checking", total=None))
         people = [NewPatient(patient_id=name, enrolled_at=first) for name, first in sorted(since.items())]
         with database.connect(database_url) as conn:
             enrolled = enrolment.enrol(conn, people, now=now)
-            readings = _shown(history_csv.read_readings(file), bar, "storing", total=rows)
-            summary = history.store_history(conn, readings, now=now)
-    return (
-        f"{summary.stored} readings stored, {summary.duplicates} known already, "
-        f"{summary.quarantined} of the stored in quarantine; {enrolled} patients enrolled"
-    )
+            summary = history.store_history(conn, _shown(file, bar, "storing", total=rows), now=now)
+    if not file.row:
+        return f"{file.note}: nothing to store"
+    total = rows + file.left_out.total()
+    said = [
+        f"{summary.stored} readings stored",
+        f"{summary.duplicates} known already",
+        f"{summary.quarantined} in quarantine",
+        *([file.note] if file.note else []),
+    ]
+    return f"{', '.join(said)}, of {total} rows; {enrolled} patients enrolled"
 
 
-def _patients(readings: Iterator[HistoricReading]) -> tuple[dict[str, datetime], int]:
+def _patients(readings: Iterable[HistoricReading]) -> tuple[dict[str, datetime], int]:
     """Each patient's first weighing, and the number of rows."""
     since: dict[str, datetime] = {}
     rows = 0
@@ -47,7 +54,7 @@ def _patients(readings: Iterator[HistoricReading]) -> tuple[dict[str, datetime],
 
 
 def _shown(
-    readings: Iterator[HistoricReading], bar: Progress, verb: str, *, total: int | None
+    readings: Iterable[HistoricReading], bar: Progress, verb: str, *, total: int | None
 ) -> Iterator[HistoricReading]:
     task = bar.add_task(verb, total=total)
     for number, reading in enumerate(readings, start=1):

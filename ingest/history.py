@@ -28,8 +28,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS history (
 """
 EMPTY_HISTORY: LiteralString = "TRUNCATE history"
 COPY_HISTORY: LiteralString = "COPY history FROM STDIN"
+COUNT_HISTORY: LiteralString = "ANALYZE history"  # or the next statement is planned for an empty table
+# One patient's same weight at the same instant is one weighing, whichever scale or file tells of it: what was exported
+# here and comes back is known.
 HISTORY: LiteralString = """
-SELECT patient_id, measured_at, weight_kg, device_id FROM history
+SELECT DISTINCT ON (patient_id, measured_at, weight_kg) patient_id, measured_at, weight_kg, device_id FROM history
+WHERE NOT EXISTS (
+    SELECT FROM reading WHERE reading.patient_id = history.patient_id
+                          AND reading.measured_at = history.measured_at AND reading.weight_kg = history.weight_kg
+)
 ORDER BY patient_id, measured_at, weight_kg, device_id
 """
 # A fraction of a second only where there is one; no zeros after the weight.
@@ -95,6 +102,7 @@ def _load(conn: Connection, readings: Iterable[HistoricReading]) -> int:
             device_id = reading.device_id or reading.patient_id
             copy.write_row((reading.patient_id, reading.measured_at, reading.weight_kg, device_id))
             total += 1
+    conn.execute(COUNT_HISTORY)
     return total
 
 

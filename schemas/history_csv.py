@@ -2,14 +2,17 @@
 
 Columns may stand in any order and unknown ones are ignored; rows are numbered as a spreadsheet does: the header is
 row 1. A weight finer than a gram is rounded to grams: spreadsheets write 80.10000000000001.
+
+What `vigie export` writes is such a file. Its rows that are nobody's history are left out, and counted.
 """
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -18,10 +21,23 @@ from schemas.plausibility import MAX_KG, MIN_KG
 from schemas.reading import HistoricReading
 
 REQUIRED = ("patient_id", "measured_at", "weight_kg")
-OPTIONAL = ("device_id",)
+OPTIONAL = ("device_id", "state")
 LINE_BYTES = 64 * 1024
 WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,30})?", re.ASCII)
 GRAM = Decimal("0.001")
+
+LeftOut = Literal["scale_lent_to_nobody", "no_longer_stands"]
+"""A row with a scale and no patient; a weight that a nurse excluded or a scale corrected, by the export's `state`."""
+NO_LONGER_STANDS = frozenset({"excluded", "superseded"})
+
+
+class _Rows(Protocol):
+    """What `csv.reader` gives; its own type has no public name before Python 3.13."""
+
+    line_num: int
+
+    def __next__(self) -> list[str]: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
 
 
 class BadCsvError(Exception):
@@ -37,28 +53,62 @@ class _FaultError(Exception):
         self.row = row
 
 
-def read_readings(path: Path) -> Iterator[HistoricReading]:
-    """The readings of a file, in its order, without holding it in memory.
+class ReadingsFile:
+    """The readings of a file, in its order, without holding it in memory; each pass reads it anew.
 
-    Raises:
-        BadCsvError: at the first row that is not as interface.md says.
-        OSError: the file cannot be read.
+    `row` is the one at hand, `left_out` counts what this pass has left out so far.
     """
-    with path.open("rb") as file:
-        rows = csv.reader(_lines(file), strict=True)
-        try:
-            columns = _columns(next(rows, None))
-            for row in rows:
-                if row:
-                    yield _reading(row, columns)
-        except _FaultError as fault:
-            column = f", column {fault.column}" if fault.column else ""
-            raise BadCsvError(f"{path.name}, row {fault.row or max(1, rows.line_num)}{column}: {fault}") from None
-        except csv.Error:
-            raise BadCsvError(
-                f"{path.name}, row {max(1, rows.line_num)}: a quotation mark or line end is out of place; "
-                "save the table again as CSV with commas"
-            ) from None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.row = 0
+        self.left_out: Counter[LeftOut] = Counter()
+
+    def __iter__(self) -> Iterator[HistoricReading]:
+        """As it goes.
+
+        Raises:
+            BadCsvError: at the first row that is not as interface.md says.
+            OSError: the file cannot be read.
+        """
+        self.row = 0
+        self.left_out.clear()
+        with self.path.open("rb") as file:
+            rows = csv.reader(_lines(file), strict=True)
+            try:
+                yield from self._readings(rows)
+            except _FaultError as fault:
+                raise self._bad(str(fault), row=fault.row or rows.line_num, column=fault.column) from None
+            except csv.Error:
+                raise self._bad(
+                    "a quotation mark or line end is out of place; save the table again as CSV with commas",
+                    row=rows.line_num,
+                ) from None
+
+    def _readings(self, rows: "_Rows") -> Iterator[HistoricReading]:
+        columns = _columns(next(rows, None))
+        for row in rows:
+            if not row:
+                continue
+            self.row = rows.line_num
+            if reason := _left_out(_whole(row, columns), columns):
+                self.left_out[reason] += 1
+            else:
+                yield _reading(row, columns)
+
+    @property
+    def note(self) -> str:
+        """Like "3 rows left out (2 no_longer_stands, 1 scale_lent_to_nobody)"; empty if every row is a reading."""
+        if not self.row:
+            return f"{self.path.name} has a header and no rows"
+        if not self.left_out:
+            return ""
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.left_out.items()))
+        return f"{self.left_out.total()} rows left out ({reasons})"
+
+    def _bad(self, fault: str, *, row: int, column: str | None = None) -> BadCsvError:
+        where = f", column {column}" if column else ""
+        return BadCsvError(f"{self.path.name}, row {max(1, row)}{where}: {fault}")
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
@@ -92,15 +142,32 @@ def _columns(header: list[str] | None) -> dict[str, int]:
     return {name: names.index(name) for name in (*REQUIRED, *OPTIONAL) if name in names} | {"": len(names)}
 
 
-def _reading(row: list[str], columns: dict[str, int]) -> HistoricReading:
+def _whole(row: list[str], columns: dict[str, int]) -> list[str]:
+    """The fields of a row that has them all."""
     if len(row) < columns[""]:
         raise _FaultError(f"has {len(row)} fields, the header {columns['']}; complete the row or remove it")
     if len(row) > columns[""]:
         raise _FaultError(
             f"has {len(row)} fields, the header {columns['']}; write decimals with a point (82.4), not a comma"
         )
-    place = columns.get("device_id")
-    device_id = row[place].strip() if place is not None else ""
+    return row
+
+
+def _optional(row: list[str], columns: dict[str, int], name: str) -> str:
+    return row[columns[name]].strip() if name in columns else ""
+
+
+def _left_out(row: list[str], columns: dict[str, int]) -> LeftOut | None:
+    """Why this row is nobody's history, or None."""
+    if _optional(row, columns, "state") in NO_LONGER_STANDS:
+        return "no_longer_stands"
+    if not row[columns["patient_id"]].strip() and _optional(row, columns, "device_id"):
+        return "scale_lent_to_nobody"
+    return None
+
+
+def _reading(row: list[str], columns: dict[str, int]) -> HistoricReading:
+    device_id = _optional(row, columns, "device_id")
     try:
         return HistoricReading(
             patient_id=row[columns["patient_id"]].strip(),

@@ -105,7 +105,7 @@ def _scale_log(patient_id: str, entries: list[Entry], *, days: int, scale: LentS
 
 
 def _readings(path: Path) -> Iterator[Entry]:
-    for reading in history_csv.read_readings(path):
+    for reading in history_csv.ReadingsFile(path):
         local = reading.measured_at.astimezone(PARIS).replace(tzinfo=None)
         yield Entry(patient_id=reading.patient_id, local=local, weight_kg=reading.weight_kg)
 

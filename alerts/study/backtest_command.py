@@ -20,8 +20,7 @@ from alerts.study.backtest import BacktestResult, Study
 from alerts.study.comparison import Changed
 from alerts.study.operating_curve import Curve
 from alerts.study.trial import Operation
-from schemas import history_csv
-from schemas.history_csv import BadCsvError
+from schemas.history_csv import BadCsvError, ReadingsFile
 from schemas.reading import HistoricReading
 
 ALERT_COLUMNS = ("patient_id", "at", "kind", "severity", "detector", "score", "reason")
@@ -67,7 +66,8 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     events = list(event_csv.read_events(events_path)) if events_path else []
     if plot_out and not any(event.kind == "decompensation" for event in events):
         raise BadUsageError("a plot of sensitivity needs --events with decompensations")
-    study = Study(_shown(_believable(readings_path), "Reading"), events=events)
+    file = ReadingsFile(readings_path)
+    study = Study(_shown(_believable(file), "Reading"), events=events)
     for judged in dict.fromkeys([name, *([other.detector] if other else [])]):
         study.scores(judged, progress=lambda courses: _shown(courses, "Scoring"))
     result = study.result(name, budget=budget)
@@ -83,22 +83,23 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
         results = [result, *([changes[0]] if changes else [])]
         plot_out.write_text(operating_curve.draw(_curves(study, results), title=_title(study)), encoding="utf-8")
     if as_json:
-        echo(json.dumps(backtest_report.as_json(result) | _compared_json(changes), allow_nan=False))
+        said = backtest_report.as_json(result) | {"left_out": file.left_out} | _compared_json(changes)
+        echo(json.dumps(said, allow_nan=False))
     else:
-        _print(result, changes)
+        _print(result, changes, note=file.note)
     return result
 
 
-def _believable(path: Path) -> Iterator[HistoricReading]:
+def _believable(file: ReadingsFile) -> Iterator[HistoricReading]:
     """The readings, unless one patient has more a day than any home gives: then the first one too many is named."""
     counts: Counter[tuple[str, date]] = Counter()
-    for row, reading in enumerate(history_csv.read_readings(path), start=2):
+    for reading in file:
         day = reading.measured_at.astimezone(UTC).date()
         counts[reading.patient_id, day] += 1
         if counts[reading.patient_id, day] > MOST_A_DAY:
             raise BadCsvError(
-                f"{path.name}, row {row}, column measured_at: patient {reading.patient_id} has more than {MOST_A_DAY} "
-                f"weights on {day}; keep a few a day, such as the first of each morning"
+                f"{file.path.name}, row {file.row}, column measured_at: patient {reading.patient_id} has more than "
+                f"{MOST_A_DAY} weights on {day}; keep a few a day, such as the first of each morning"
             )
         yield reading
 
@@ -124,9 +125,12 @@ def _title(study: Study) -> str:
     return f"{len(study.courses)} patients, {study.patient_years:.0f} patient-years, {events} decompensations"
 
 
-def _print(result: BacktestResult, changes: tuple[BacktestResult, list[Changed]] | None) -> None:
+def _print(result: BacktestResult, changes: tuple[BacktestResult, list[Changed]] | None, *, note: str) -> None:
     console = Console()
-    console.print(backtest_report.as_table(result))
+    table = backtest_report.as_table(result)
+    if note:
+        table.add_row("note", note)
+    console.print(table)
     if changes is None:
         return
     second, patients = changes

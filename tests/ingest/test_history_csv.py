@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.history_csv import BadCsvError, read_readings
+from schemas.history_csv import BadCsvError, ReadingsFile
 from schemas.reading import HistoricReading
 
 HEADER = "patient_id,measured_at,weight_kg\n"
@@ -22,7 +22,7 @@ def file(folder: Path, content: str | bytes) -> Path:
 
 
 def test_a_row_becomes_a_reading_with_its_instant_and_exact_weight(tmp_path: Path) -> None:
-    assert list(read_readings(file(tmp_path, HEADER + ROW))) == [
+    assert list(ReadingsFile(file(tmp_path, HEADER + ROW))) == [
         HistoricReading(patient_id="p1", measured_at=datetime(2026, 1, 5, 6, tzinfo=UTC), weight_kg=Decimal("82.4"))
     ]
 
@@ -41,7 +41,7 @@ def test_a_row_becomes_a_reading_with_its_instant_and_exact_weight(tmp_path: Pat
     ],
 )
 def test_harmless_differences_of_form_change_nothing(tmp_path: Path, content: str | bytes) -> None:
-    assert list(read_readings(file(tmp_path, content))) == list(read_readings(file(tmp_path / "..", HEADER + ROW)))
+    assert list(ReadingsFile(file(tmp_path, content))) == list(ReadingsFile(file(tmp_path / "..", HEADER + ROW)))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_harmless_differences_of_form_change_nothing(tmp_path: Path, content: st
 )
 def test_a_fault_is_one_line_that_names_row_and_column(tmp_path: Path, content: str | bytes, says: str) -> None:
     with pytest.raises(BadCsvError) as caught:
-        list(read_readings(file(tmp_path, content)))
+        list(ReadingsFile(file(tmp_path, content)))
     assert str(caught.value).startswith(f"READINGS.csv, {says}")
     assert "\n" not in str(caught.value)
 
@@ -94,7 +94,7 @@ def test_a_fault_is_one_line_that_names_row_and_column(tmp_path: Path, content: 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_content_raises_anything_else(tmp_path: Path, content: bytes) -> None:
     try:
-        list(read_readings(file(tmp_path, content)))
+        list(ReadingsFile(file(tmp_path, content)))
     except BadCsvError as error:
         assert "\n" not in str(error)  # noqa: PT017 either outcome is right
 
@@ -110,5 +110,5 @@ def test_no_content_raises_anything_else(tmp_path: Path, content: bytes) -> None
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_what_is_written_is_what_is_read(tmp_path: Path, at: datetime, grams: int) -> None:
     content = f"{HEADER}p1,{at.isoformat()},{grams / 1000:.3f}\n"
-    [reading] = read_readings(file(tmp_path, content))
+    [reading] = ReadingsFile(file(tmp_path, content))
     assert (reading.measured_at, reading.weight_kg) == (at, Decimal(grams) / 1000)
