@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from ingest.arrival import Arrival
-from ingest.claim import NATIVE, Claim, Refusal
 from ingest.store import Outcome
 
 REGISTRY = CollectorRegistry()
@@ -50,14 +49,9 @@ def count(arrivals: Sequence[Arrival], outcome: Outcome, *, seconds: float) -> N
     """Count a batch that was committed after `seconds`."""
     for source, number in Tally(arrival.said.source for arrival in arrivals).items():
         RECEIVED.labels(source).inc(number)
-    refusals = Tally((a.said.source, a.said.reason) for a in arrivals if isinstance(a.said, Refusal))
-    for (source, reason), number in refusals.items():
+    for (source, reason), number in outcome.refused_for.items():
         REJECTED.labels(source, _bounded(reason)).inc(number)
-    if reused := outcome.refused - refusals.total():
-        REJECTED.labels(NATIVE, "seq_reused").inc(reused)
-    claims = Tally(arrival.said.source for arrival in arrivals if isinstance(arrival.said, Claim))
-    known = claims - outcome.new - outcome.doubted - Tally({NATIVE: reused})
-    for counter, tally in ((STORED, outcome.new), (QUARANTINED, outcome.doubted), (DUPLICATE, known)):
+    for counter, tally in ((STORED, outcome.new), (QUARANTINED, outcome.doubted), (DUPLICATE, outcome.known)):
         for source, number in tally.items():
             counter.labels(source).inc(number)
     COMMIT.observe(seconds)

@@ -216,7 +216,9 @@ def finish(committed: Committed, *, at: datetime) -> None:
         readings=len(committed.taken.batch.arrivals),
         stored=outcome.stored,
         quarantined=outcome.quarantined,
-        refused=outcome.refused,
+        known=outcome.known.total(),
+        refused=outcome.refused - outcome.seq_reused,
+        seq_reused=outcome.seq_reused,
         receipted=receipted,
         ms=round((time.perf_counter() - committed.taken.began) * 1000, 1),
     )
@@ -254,7 +256,8 @@ def store_one_by_one(conn: database.Connection, batch: Batch, *, now: datetime, 
         answers=[answer for outcome in outcomes for answer in outcome.answers],
         new=sum((outcome.new for outcome in outcomes), Counter()),
         doubted=sum((outcome.doubted for outcome in outcomes), Counter()),
-        refused=sum(outcome.refused for outcome in outcomes),
+        known=sum((outcome.known for outcome in outcomes), Counter()),
+        refused_for=sum((outcome.refused_for for outcome in outcomes), Counter()),
     )
 
 

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
 from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
@@ -23,6 +22,7 @@ from ingest.reading_rows import Row, Weighing, Word
 from schemas.database import Connection
 
 KEPT_BYTES = 64 * 1024
+SEQ_REUSED = "seq_reused"
 
 # OFFSET 0 keeps the order: for each number its row. Joined the other way round, which is cheaper while the table is
 # empty, every batch would read all of it.
@@ -34,10 +34,15 @@ LATERAL (
     WHERE receipt.site = asked.site AND receipt.device_id = asked.device_id AND receipt.seq = asked.seq OFFSET 0
 ) AS receipt
 """
+# One statement, each message once: the same one again and again would make a chain of versions of its row, and walk it.
 REJECT: LiteralString = """
-INSERT INTO rejection (fingerprint, topic, seq, reason, payload, payload_bytes, received_at, recorded_at)
-VALUES (%(fingerprint)s, %(topic)s, %(seq)s, %(reason)s, %(payload)s, %(payload_bytes)s, %(received_at)s, %(now)s)
-ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + 1
+INSERT INTO rejection (fingerprint, topic, seq, reason, payload, payload_bytes, received_at, recorded_at, times)
+SELECT fingerprint, topic, seq, reason, payload, payload_bytes, received_at, %(now)s, times
+FROM unnest(%(fingerprints)b::bytea[], %(topics)s::text[], %(seqs)s::numeric[], %(reasons)s::text[],
+            %(payloads)b::bytea[], %(sizes)s::int[], %(received)s::timestamptz[], %(times)s::int[])
+     AS new (fingerprint, topic, seq, reason, payload, payload_bytes, received_at, times)
+ORDER BY fingerprint  -- two workers with the same messages lock them in the same order
+ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + excluded.times
 """
 SIGHT: LiteralString = """
 INSERT INTO device_sighting AS known (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
@@ -54,6 +59,8 @@ ON CONFLICT (site, device_id) DO UPDATE SET
 """
 
 Key = tuple[Scale, int]
+Reason = tuple[str, str]
+"""Dialect and reason of a refusal."""
 
 
 class _Given(NamedTuple):
@@ -77,12 +84,24 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a batch came to: an answer for every seq that could be read, and what was new, also by dialect."""
+    """What a batch came to: an answer for every seq that could be read, and by dialect what was new and what known.
+
+    A second claim for a seq is refused as `seq_reused`, while its answer is what the first was told.
+    """
 
     answers: list[Answer]
     new: Counter[str]
     doubted: Counter[str]
-    refused: int
+    known: Counter[str]
+    refused_for: Counter[Reason]
+
+    @property
+    def refused(self) -> int:
+        return self.refused_for.total()
+
+    @property
+    def seq_reused(self) -> int:
+        return sum(number for (_, reason), number in self.refused_for.items() if reason == SEQ_REUSED)
 
     @property
     def stored(self) -> int:
@@ -133,17 +152,35 @@ def store(
     asked = asked or ask(arrivals, sightings)
     conn.execute(SIGHT, {"seen": asked.seen, "not_alive": asked.not_alive})
     words_asked, loans_asked = _ask_words(conn, asked), loans.ask(conn, asked.scales)
-    known, borrowers = _words(words_asked), Borrowers(loans_asked)
+    given, borrowers = _words(words_asked), Borrowers(loans_asked)
     unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
-    new = [*_first_of_each(arrivals, known), *echoes.weighings(conn, unnumbered)]
+    new = [*_first_of_each(arrivals, given), *echoes.weighings(conn, unnumbered)]
     rows = _judge(conn, new, borrowers, rate=rate)
     added = reading_rows.insert(conn, rows, now=now)
     numbered = sum(row.seq is not None for row in rows)
     retractions.apply(conn, arrivals, now=now)
-    words = known | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, asked))
+    words = given | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, asked))
     refused = _reject(conn, arrivals, words, now=now)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
-    return Outcome(answers=answers, new=added.accepted, doubted=added.quarantined, refused=refused)
+    return Outcome(
+        answers=answers,
+        new=added.accepted,
+        doubted=added.quarantined,
+        known=_received(arrivals) - added.accepted - added.quarantined - _of_each_dialect(refused),
+        refused_for=refused,
+    )
+
+
+def _received(arrivals: Iterable[Arrival]) -> Counter[str]:
+    """What was said by each dialect, but for weighings taken back."""
+    return Counter(arrival.said.source for arrival in arrivals if not isinstance(arrival.said, Retraction))
+
+
+def _of_each_dialect(refused: Counter[Reason]) -> Counter[str]:
+    of_each: Counter[str] = Counter()
+    for (source, _), number in refused.items():
+        of_each[source] += number
+    return of_each
 
 
 def _key(arrival: Arrival) -> Key | None:
@@ -250,15 +287,18 @@ def _row(timed: _Timed, doubt: str | None) -> Row:
     )
 
 
-def _reject(conn: Connection, arrivals: Iterable[Arrival], words: dict[Key | None, _Given], *, now: datetime) -> int:
+def _reject(
+    conn: Connection, arrivals: Iterable[Arrival], words: dict[Key | None, _Given], *, now: datetime
+) -> Counter[Reason]:
     """Keep every message that is no reading, and every new claim for a seq that stands for something else."""
     refused = [(a, reason) for a in arrivals if (reason := _reason_to_reject(a, words))]
-    rejected = [(_fingerprint(a), a, reason) for a, reason in refused if not isinstance(a.said, Refusal) or a.said.kept]
-    rejected.sort(key=itemgetter(0))  # two workers with the same messages lock them in the same order
-    if rejected:
-        with conn.cursor() as cursor:
-            cursor.executemany(REJECT, [_rejection(*rejection, now) for rejection in rejected])
-    return len(refused)
+    kept: dict[bytes, list[tuple[Arrival, str]]] = {}
+    for arrival, reason in refused:
+        if not isinstance(arrival.said, Refusal) or arrival.said.kept:
+            kept.setdefault(_fingerprint(arrival), []).append((arrival, reason))
+    if kept:
+        conn.execute(REJECT, _rejections(kept) | {"now": now})
+    return Counter((arrival.said.source, reason) for arrival, reason in refused)
 
 
 def _raw(arrival: Arrival) -> bytes:
@@ -270,16 +310,18 @@ def _fingerprint(arrival: Arrival) -> bytes:
     return hashlib.sha256(arrival.topic.encode() + b"\0" + _raw(arrival)).digest()
 
 
-def _rejection(fingerprint: bytes, arrival: Arrival, reason: str, now: datetime) -> dict[str, object]:
+def _rejections(kept: dict[bytes, list[tuple[Arrival, str]]]) -> dict[str, object]:
+    """The columns of `REJECT`, of the first of each."""
+    arrivals = [same[0][0] for same in kept.values()]
     return {
-        "fingerprint": fingerprint,
-        "topic": arrival.topic,
-        "seq": arrival.said.seq,
-        "reason": reason,
-        "payload": _raw(arrival)[:KEPT_BYTES],
-        "payload_bytes": len(_raw(arrival)),
-        "received_at": arrival.received_at,
-        "now": now,
+        "fingerprints": list(kept),
+        "topics": [arrival.topic for arrival in arrivals],
+        "seqs": [arrival.said.seq for arrival in arrivals],
+        "reasons": [same[0][1] for same in kept.values()],
+        "payloads": [_raw(arrival)[:KEPT_BYTES] for arrival in arrivals],
+        "sizes": [len(_raw(arrival)) for arrival in arrivals],
+        "received": [arrival.received_at for arrival in arrivals],
+        "times": [len(same) for same in kept.values()],
     }
 
 
@@ -289,7 +331,7 @@ def _reason_to_reject(arrival: Arrival, words: dict[Key | None, _Given]) -> str 
     given = words.get(_key(arrival))
     if given is None or isinstance(arrival.said, Retraction):
         return None
-    return "seq_reused" if given.said_of != arrival.said.said_of else None
+    return SEQ_REUSED if given.said_of != arrival.said.said_of else None
 
 
 @dataclass(kw_only=True, slots=True)

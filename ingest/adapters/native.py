@@ -16,6 +16,7 @@ from schemas import rfc3339
 from schemas.plausibility import MAX_KG, MIN_KG
 
 READING_BYTES = 256 * 1024
+MAX_READINGS = 40_000  # more than fit into 2 MiB
 GRAM = Decimal("0.001")
 
 
@@ -47,6 +48,8 @@ def _batch(message: Json, payload: bytes) -> list[Said]:
     items = message["readings"]
     if not isinstance(items, list) or not items:
         return [Refusal(seq=None, reason="readings: must be a list of at least one reading", raw=payload)]
+    if len(items) > MAX_READINGS:
+        return [Refusal(seq=None, reason=f"readings: must be at most {MAX_READINGS}", raw=payload)]
     if isinstance(message, GivenTwice):
         return [
             Refusal(seq=_seq(item), reason="payload: a key is given twice", raw=strict_json.text(item).encode())
@@ -80,7 +83,7 @@ def _claim(item: Json, raw: bytes, *, sent_at: object) -> Claim:
 
 
 def _seq(item: object) -> int | None:
-    """The number a receipt can name, if there is one."""
+    """The number a receipt can name: an integer, however large or negative; a text or a fraction is none."""
     seq = item.get("seq") if isinstance(item, dict) else None
     return seq if type(seq) is int else None
 

@@ -8,6 +8,7 @@ import math
 
 Json = dict[str, object]
 
+MAX_DIGITS = 300  # so that every integer is also a float
 MESSAGE_BYTES = 2 * 1024 * 1024  # the broker's own limit (deploy/embedded_broker.py)
 
 
@@ -115,7 +116,9 @@ def _object(pairs: list[tuple[str, object]]) -> Json:
 
 def _integer(text: str) -> int | float:
     """Python refuses to read integers of thousands of digits; as numbers they are merely out of bounds."""
-    return int(text) if len(text) <= 40 else math.copysign(math.inf, -1 if text.startswith("-") else 1)
+    return (
+        int(text) if len(text.lstrip("-")) <= MAX_DIGITS else math.copysign(math.inf, -1 if text.startswith("-") else 1)
+    )
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=NotJson, parse_int=_integer)

@@ -84,7 +84,7 @@ def lying(maybe_die: Callable[[], None]) -> Step:
             for a in taken.batch.arrivals
             if a.said.seq is not None
         ]
-        outcome = Outcome(answers=answers, new=Counter(), doubted=Counter(), refused=0)
+        outcome = Outcome(answers=answers, new=Counter(), doubted=Counter(), known=Counter(), refused_for=Counter())
         service.send_receipts(outcome, taken.deliveries, at=real_now())
         service.acknowledge(taken.deliveries)
         time.sleep(0.3)  # so that the lie has left this process before it dies

@@ -1,5 +1,6 @@
 """From a scale through the real broker to the table, and the receipt back."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -70,6 +71,22 @@ def test_a_number_used_for_two_readings_keeps_its_word_and_the_second_claim_is_k
     assert scale.word("s1", 1, times=2) == "stored"
     assert rows(connection, "weight_kg") == [(Decimal("82.400"),)]
     assert connection.execute("SELECT seq, reason FROM rejection").fetchall() == [(1, "seq_reused")]
+
+
+def test_every_integer_as_seq_gets_its_word_and_what_is_none_is_kept_without(
+    scale: Scale, connection: Connection
+) -> None:
+    huge = [2**63, 2**64, 10**40, -1, -(10**40), int("9" * 300)]
+    rest = json.dumps(reading(0))[len('{"seq": 0') :]
+    texts = [*map(str, (0, 2**63 - 1, *huge)), "1.0", "1.5", "1e3", '"412"', "null", "true", "[1]", "9" * 301]
+    for text in texts:
+        scale.publish("s1", f'{{"seq": {text}{rest}'.encode())
+    scale.publish("s1", reading(7))
+    assert scale.word("s1", 7) == "stored"  # after all the others, which came in this order
+    words = {seq: word for (_, seq), [word] in scale.words.items()}
+    assert words == {0: "stored", 2**63 - 1: "stored", 7: "stored"} | dict.fromkeys(huge, "rejected")
+    kept = connection.execute("SELECT seq, count(*) FROM rejection GROUP BY seq").fetchall()
+    assert set(kept) == {(None, len(texts) - 2 - len(huge)), *((Decimal(seq), 1) for seq in huge)}
 
 
 def test_readings_of_an_unknown_scale_are_stored_for_nobody(scale: Scale, connection: Connection) -> None:
@@ -195,13 +212,25 @@ def test_a_row_that_the_database_refuses_is_refused_alone(scale: Scale, connecti
     assert scale.reasons == {("s1", 2): "the database refuses this reading"}
 
 
-def test_the_log_holds_counts_and_no_weight(scale: Scale, connection: Connection, tmp_path: Path) -> None:
+def test_the_log_holds_no_weight_and_each_reading_once_under_its_true_word(
+    scale: Scale, connection: Connection, tmp_path: Path
+) -> None:
     connection.execute("ALTER TABLE reading ADD CHECK (weight_kg <> 66.6)")
     connection.commit()
     scale.publish("s1", reading(1, weight_kg=77.77))
     scale.publish("s1", reading(2, weight_kg=66.6))
     assert scale.word("s1", 2) == "rejected"
-    assert wait_until(lambda: '"event": "batch"' in (tmp_path / "ingest.log").read_text())
+    scale.publish("s1", reading(1, weight_kg=77.77))
+    scale.publish("s1", reading(1, weight_kg=70))
+
+    def counted() -> dict[str, int]:
+        lines = [json.loads(line) for line in (tmp_path / "ingest.log").read_text().splitlines()]
+        words = ("readings", "stored", "quarantined", "known", "refused", "seq_reused")
+        return {word: sum(line[word] for line in lines if line["event"] == "batch") for word in words}
+
+    assert wait_until(lambda: counted()["readings"] == 4)
+    assert list(counted().values()) == [4, 1, 0, 1, 1, 1]
+    assert scale.word("s1", 1, times=2) == "stored"
     log = (tmp_path / "ingest.log").read_text()
     assert "77.77" not in log
     assert "66.6" not in log

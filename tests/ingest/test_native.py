@@ -74,7 +74,11 @@ def test_a_missing_field_is_named(field: str) -> None:
         ('"412"', None, "seq: must be an integer"),
         ("null", None, "seq: must be an integer"),
         (str(2**63), 2**63, "seq: must be at most 9223372036854775807"),
-        ("1" * 5000, None, "seq: must be at most 9223372036854775807"),
+        (str(10**40), 10**40, "seq: must be at most 9223372036854775807"),
+        ("-" + "9" * 300, -int("9" * 300), "seq: must be at least 0"),
+        ("1.5", None, "seq: must be an integer"),
+        ("4e2", None, "seq: must be an integer"),
+        ("9" * 301, None, "seq: must be at most 9223372036854775807"),
     ],
 )
 def test_a_seq_is_an_integer_that_can_be_kept(seq: str, named: int | None, reason: str) -> None:

@@ -2,8 +2,10 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from ingest import store
 from ingest.arrival import Arrival
@@ -74,3 +76,34 @@ def test_an_outlier_waits_in_quarantine_and_a_patient_is_who_had_the_scale_then(
     ]
     assert connection.execute("SELECT patient_id FROM reading ORDER BY seq").fetchall() == [("p1",), ("p1",), (None,)]
     assert connection.execute("SELECT arrivals, weight_kg FROM latest_reading").fetchall() == [(2, Decimal(80))]
+
+
+def refused(number: int, raw: bytes) -> Arrival:
+    said = Refusal(seq=None, reason="payload: is not JSON", raw=raw)
+    return replace(arrival("broken", number), said=said)
+
+
+def statements(conn: Connection, batch: list[Arrival], *, log: Path) -> int:
+    """How many statements the server is sent to store this."""
+    with log.open("w") as file:
+        conn.pgconn.trace(file.fileno())
+        with conn.pipeline(), conn.transaction():
+            store.store(conn, batch, [], now=NOW, rate=1)
+        conn.pgconn.untrace()
+    return log.read_text().count("\tExecute\t")
+
+
+def test_refusals_cost_no_more_statements_than_readings_however_many_and_however_alike(
+    database_url: str, tmp_path: Path
+) -> None:
+    with database.connect(database_url, service="ingest") as conn:
+        log = tmp_path / "statements"
+        readings = statements(conn, [arrival("d1", seq) for seq in range(9)], log=log)
+        for batch in (
+            [refused(0, b"{")],
+            [refused(number, b"{") for number in range(5000)],
+            [refused(number, str(number).encode()) for number in range(5000)],
+        ):
+            assert statements(conn, batch, log=log) <= readings
+        kept = conn.execute("SELECT times, count(*) FROM rejection GROUP BY times ORDER BY times").fetchall()
+    assert kept == [(1, 5000), (5001, 1)]
