@@ -39,9 +39,7 @@ def chosen(conn: Connection) -> dict[str, Chosen]:
 def choice(conn: Connection) -> Choice:
     """The choice that holds. A detector this program lacks is passed over: patients are watched all the same."""
     duties = {duty: found for duty, row in chosen(conn).items() if (found := _duty(row))}
-    if "alerting" not in duties:
-        return Choice(shadow=duties.get("shadow"))
-    return Choice(alerting=duties["alerting"], watching=None, shadow=duties.get("shadow"))
+    return Choice(alerting=duties.get("alerting", DEFAULT.alerting), shadow=duties.get("shadow"))
 
 
 def _duty(row: Chosen) -> Duty | None:

@@ -40,6 +40,17 @@ def change(kg: float, *, days: int, threshold_kg: float, context: Context) -> Se
     }
 
 
+def standing_in(kg: float, *, days: int, threshold_kg: float, first_days: int, context: Context) -> Sentence:
+    """The guideline rule in place of Vigie's own detector, in a patient's first days."""
+    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
+    fr = f"règle des recommandations, pendant les {first_days} premiers jours"
+    en = f"guideline rule, during the first {first_days} days"
+    return {
+        "fr": f"{said['fr']} en {days} jours au plus {limit['fr']} ; {fr}{tail['fr']}",
+        "en": f"{said['en']} within {days} days {limit['en']}; {en}{tail['en']}",
+    }
+
+
 def nothing_to_compare(*, context: Context) -> Sentence:
     tail = context.sentence()
     return {"fr": f"aucune pesée récente à comparer{tail['fr']}", "en": f"no recent weight to compare with{tail['en']}"}

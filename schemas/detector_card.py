@@ -13,8 +13,8 @@ class CardRow:
     text_en: str
 
 
-VERSION = "2"
-DEFAULT_THRESHOLD = 25
+VERSION = "3"
+DEFAULT_THRESHOLD = 33
 CARD: tuple[CardRow, ...] = (
     CardRow(
         title_fr="Ce qu'il regarde",
@@ -27,33 +27,33 @@ CARD: tuple[CardRow, ...] = (
     CardRow(
         title_fr="Réglé sur",
         title_en="Fitted on",
-        text_fr="6 000 patients-années simulées, 60 mondes tirés au sort. Aucun patient réel : aucun chiffre n'est un "
-        "résultat clinique.",
-        text_en="6,000 simulated patient-years, 60 worlds drawn at random. No real patient: no figure is a "
+        text_fr="16 000 patients-années simulées, 160 mondes tirés au sort. Aucun patient réel : aucun chiffre n'est "
+        "un résultat clinique.",
+        text_en="16,000 simulated patient-years, 160 worlds drawn at random. No real patient: no figure is a "
         "clinical result.",
     ),
     CardRow(
         title_fr="À 1 fausse alerte par patient et par an",
         title_en="At 1 false alert per patient-year",
-        text_fr="Trouve 47 à 81 % des décompensations avec prise de poids, 28 à 53 % de toutes "
-        "(MACD : 27 à 76 % et 15 à 42 %) ; alertes vraies : 19 à 33 % ; avance médiane 4 à 6 jours.",
-        text_en="Finds 47 to 81 % of decompensations with a gain, 28 to 53 % of all "
-        "(MACD: 27 to 76 % and 15 to 42 %); true alerts: 19 to 33 %; median lead 4 to 6 days.",
+        text_fr="Trouve 49 à 82 % des décompensations avec prise de poids, 29 à 51 % de toutes "
+        "(MACD : 27 à 76 % et 15 à 42 %) ; alertes vraies : 20 à 34 % ; avance médiane 3.5 à 6 jours.",
+        text_en="Finds 49 to 82 % of decompensations with a gain, 29 to 51 % of all "
+        "(MACD: 27 to 76 % and 15 to 42 %); true alerts: 20 to 34 %; median lead 3.5 to 6 days.",
     ),
     CardRow(
         title_fr="À 0,5 fausse alerte",
         title_en="At 0.5 false alerts",
-        text_fr="Trouve 38 à 74 % des décompensations avec prise de poids.",
-        text_en="Finds 38 to 74 % of decompensations with a gain.",
+        text_fr="Trouve 42 à 79 % des décompensations avec prise de poids.",
+        text_en="Finds 42 to 79 % of decompensations with a gain.",
     ),
     CardRow(
         title_fr="Ce qu'il ne voit pas",
         title_en="Blind spots",
         text_fr="Une décompensation sans prise de poids chez qui continue de se peser ; une prise lente chez qui le "
-        "poids varie beaucoup ; les 10 premiers jours ; une prise d'eau sous une fonte musculaire ; une autre personne "
+        "poids varie beaucoup ; une prise d'eau sous une fonte musculaire ; une autre personne "
         "de même poids ; une balance changée sans le dire.",
         text_en="A decompensation without a gain in somebody who goes on weighing; a slow gain where the weight "
-        "wanders; the first 10 days; fluid gained while muscle is lost; another person of the same weight; a new "
+        "wanders; fluid gained while muscle is lost; another person of the same weight; a new "
         "scale nobody told of.",
     ),
     CardRow(

@@ -4,6 +4,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+DEFAULT_DETECTOR = "vigie"
+"""Alerts, and is back-tested, until somebody names another: the one place that says so."""
+
 
 class Plan(BaseModel):
     """The monitoring plan. Defaults are clinical.md's; bounds keep a slip of the keyboard from silencing a patient.
@@ -23,8 +26,8 @@ class Plan(BaseModel):
     """Lost over `gain_days`: over-diuresis."""
     macd_threshold_kg: Annotated[float, Field(ge=0.2, le=5)] = 1.0
     """Short minus long moving average (Gyllensten 2016)."""
-    vigie_threshold: Annotated[float, Field(ge=2, le=99)] = 25.0
-    """Vigie's own score, 0 to 100: about 1 false alert per patient-year in the worlds it was measured in."""
+    vigie_threshold: Annotated[float, Field(ge=2, le=99)] = 33.0
+    """Vigie's own score, 0 to 100: 1 false alert per patient-year on the world that budgets are priced on."""
     peer_threshold: float | None = None
     """Of the published detectors that nobody is watched by, in back-tests and benches; None: the paper's own."""
     silence_days: Annotated[int, Field(ge=1, le=7)] = 3

@@ -105,7 +105,7 @@ SCENARIOS = (
     Scenario(
         name="slow-gain",
         fluid=_gain(3.8, onset_day=-16, ramp_days=21, slow=True),
-        expected=frozenset({("decompensation", "watch")}),
+        expected=frozenset({("decompensation", "alert")}),
     ),
     Scenario(
         name="big-gain",

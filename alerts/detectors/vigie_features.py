@@ -31,10 +31,13 @@ WEEKS, MONTHS = 3, 6
 """The pairs 5 and 20, 20 and 80 days."""
 TREND_DAYS, TREND_PRIOR_DAYS, TREND_CLIP = 120.0, 30.0, 4.0
 TREND_PRIOR = np.array([[[(USUAL_KG * pair.usual) ** 2]] for pair in PAIRS])
-CARRIED_DAYS = 28
-"""For so long does the last weight stand for missing ones when the usual size of trends is learnt."""
-MISSED_USUAL, MISSED_PRIOR_DAYS, MISSED_DAYS, MISSED_AFTER_DAYS = 0.2, 15.0, 90.0, 28
-"""How often a person misses days is learnt from days more than 4 weeks back: so no gap makes itself usual."""
+MISSED_OF = (3, 7, 14, 28)
+"""How many days were missed of so many: each in SDs beyond what is usual for this person, and never below 0."""
+RECENT_DAYS = MISSED_OF[-1]
+MISSED_USUAL, MISSED_PRIOR_DAYS, MISSED_DAYS = 0.2, 15.0, 90.0
+"""How often a person misses days is learnt from days before the RECENT_DAYS: so no gap makes itself usual. Learning it
+from none would lower no score ever, and call whoever weighs twice a week every week (docs/detectors.md)."""
+MOST_SURPRISE = 12.0
 MOST_SDS = 6.0
 """What lies further out says no more: real people's tails are longer than any simulated one's."""
 Z_NAMES = (
@@ -42,38 +45,40 @@ Z_NAMES = (
     *("newest_20", "lowest_of_2_20", "median_of_3_20", "lowest_of_3_20"),
     *("median_of_3_10", "median_of_3_40", "median_of_3_80"),
 )
-MISSED_NAMES = ("missed_7", "missed_14", "missed_7_beyond_1", "missed_14_beyond_1", "missed_14_beyond_2")
+MISSED_NAMES = (*(f"missed_of_{days}" for days in MISSED_OF), "far_beyond_usual_14", "missed_in_a_row")
 NAMES = (
     *Z_NAMES,
     *(f"{name}_within_2" for name in Z_NAMES),
     *(f"{name}_beyond_3" for name in Z_NAMES),
     *("log_noise", "step_in_noises", "step_kg", "kg_5_20", "kg_10_40", "kg_20_80", "kg_median_20"),
-    *("log_usual_5_20", "log_usual_20_80", "log_days_known", "usually_missed"),
+    *("log_usual_5_20", "log_usual_20_80", "log_days_known"),
     *MISSED_NAMES,
 )
+EVERY, NEWEST = slice(None), slice(-1, None)
 
 
-def features(grid: Grid) -> tuple[Array, Flags]:
-    """(NAMES, patients, days); and on which days a weight was believed."""
-    one = vigie_course.course(grid)
+def features(grid: Grid, one: Course, columns: slice = EVERY) -> Array:
+    """(NAMES, patients, days): of those columns, from all before them."""
     levels = vigie_course.levels(one)
     trends = levels[SHORT] - levels[LONG]
-    usual = _usual(trends, one)
-    against, median_kg = _against(one, levels)
-    rows, n = np.empty((len(NAMES), *grid.kg.shape)), len(Z_NAMES)
+    usual = _usual(trends, one)[..., columns]
+    trends = trends[..., columns]
+    against, median_kg = _against(one, levels, columns)
+    noise_kg = one.noise_kg[:, columns]
+    rows, n = np.empty((len(NAMES), *noise_kg.shape)), len(Z_NAMES)
     np.divide(trends, usual, out=rows[: len(PAIRS)])
-    np.divide(against, one.noise_kg, out=rows[len(PAIRS) : n])
+    np.divide(against, noise_kg, out=rows[len(PAIRS) : n])
     rows[:n].clip(-MOST_SDS, MOST_SDS, out=rows[:n])
     (rows[:n] / 2).clip(-1, 1, out=rows[n : 2 * n])
     (rows[:n] - 3).clip(-1, 1, out=rows[2 * n : 3 * n])
-    step = vigie_course.largest_of_8(np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg)))
+    step = vigie_course.largest_of_8(np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg)))[:, columns]
     rest = rows[3 * n :]
-    rest[0], rest[1], rest[2] = np.log(one.noise_kg), step / one.noise_kg, step
+    rest[0], rest[1], rest[2] = np.log(noise_kg), step / noise_kg, step
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
     rest[7:9] = np.log(usual[[WEEKS, MONTHS]])
-    rest[9] = np.log(np.maximum(np.arange(grid.kg.shape[1]) - one.start + 1, 1))
-    _missed(grid, one, out=rest[10:])
-    return rows, one.believed
+    rest[9] = np.log(np.maximum(np.arange(grid.kg.shape[1]) - one.start + 1, 1))[:, columns]
+    rest[10:] = _missed(grid, one, columns)
+    return rows
 
 
 def _usual(trends: Array, one: Course) -> Array:
@@ -81,8 +86,7 @@ def _usual(trends: Array, one: Course) -> Array:
 
     So an illness does not become the usual at once.
     """
-    columns = np.arange(trends.shape[2])
-    lives = (columns - one.last <= CARRIED_DAYS) & (columns >= one.first)
+    lives = np.arange(trends.shape[2]) >= one.first
     count = forgetting_sum(lives.astype(np.float64), days=TREND_DAYS) + TREND_PRIOR_DAYS
     squares = np.where(lives, trends * trends, 0.0)
     usual: Array | float = np.inf
@@ -93,39 +97,49 @@ def _usual(trends: Array, one: Course) -> Array:
     return np.sqrt(usual)
 
 
-def _against(one: Course, levels: Array) -> tuple[Array, Array]:
+def _against(one: Course, levels: Array, columns: slice) -> tuple[Array, Array]:
     """The newest weights against the averages, in kg; and their median against 20 days'."""
-    levels = levels + vigie_course.at(one.kg, one.first)
-    before, oldest = one.before_kg[:2]
-    pair = np.minimum(one.kg, before)
-    median = np.maximum(pair, np.minimum(np.maximum(one.kg, before), oldest))
-    weeks = levels[4]
-    newest = [one.kg - weeks, pair - weeks, median - weeks, np.minimum(pair, oldest) - weeks]
-    against = np.array([*newest, *(median - levels[[3, 5, 6]])])
+    levels = (levels[3:] + vigie_course.at(one.kg, one.first))[..., columns]
+    newest, before, oldest = (kg[:, columns] for kg in (one.kg, *one.before_kg[:2]))
+    pair = np.minimum(newest, before)
+    median = np.maximum(pair, np.minimum(np.maximum(newest, before), oldest))
+    weeks = levels[1]
+    recent = [newest - weeks, pair - weeks, median - weeks, np.minimum(pair, oldest) - weeks]
+    against = np.array([*recent, *(median - levels[[0, 2, 3]])])
     return against, against[2]
 
 
-def _missed(grid: Grid, one: Course, *, out: Array) -> None:
-    """More days missed than this person usually does, in SDs; never less than 0, and no less by one more missed.
+def _missed(grid: Grid, one: Course, columns: slice) -> Array:
+    """Days missed beyond this person's usual: 0 where none was missed lately, and no less by one more missed.
 
     The gap before a new beginning (hospital, holiday, another scale) is nobody's fading.
     """
     seen = ~np.isnan(grid.kg)
-    columns = np.arange(seen.shape[1])
-    missing = ~seen & ~grid.excused & (columns >= one.first)
+    days = np.arange(seen.shape[1])
+    missing = ~seen & ~grid.excused & (days >= one.first)
     for row, day in zip(*one.begins.nonzero(), strict=True):
         before = np.flatnonzero(seen[row, :day])
         missing[row, before[-1] + 1 if len(before) else 0 : day] = False
-    gone = missing.astype(np.float64)
-    learnt_from = np.maximum(columns - one.first + 1 - MISSED_AFTER_DAYS, 0)
-    days_known = (1 - np.exp(-learnt_from / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS))
-    gone_then = earlier(forgetting_sum(gone, days=MISSED_DAYS), 0.0, by=min(MISSED_AFTER_DAYS, columns.size))
-    rate = (gone_then + MISSED_USUAL * MISSED_PRIOR_DAYS) / (days_known + MISSED_PRIOR_DAYS)
-    total = gone.cumsum(axis=1)
-    week, two = (_beyond_usual(total - earlier(total, 0.0, by=min(days, columns.size)), rate, days) for days in (7, 14))
-    out[0], out[1], out[2] = rate, week, two
-    out[3], out[4], out[5] = (week - 1).clip(0, 2), (two - 1).clip(0, 2), (two - 2).clip(0, 2)
+    total = np.zeros((len(seen), RECENT_DAYS + days.size))
+    missing.cumsum(axis=1, out=total[:, RECENT_DAYS:])
+    now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one)[:, columns]
+    of = [
+        _beyond_usual(now - total[:, RECENT_DAYS - back : RECENT_DAYS - back + days.size][:, columns], rate, back)
+        for back in MISSED_OF
+    ]
+    last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
+    in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns] * -np.log(rate)
+    return np.array([*of, np.maximum(of[2] - 1, 0), np.minimum(in_a_row, MOST_SURPRISE)])
+
+
+def _usually_missed(missing: Flags, one: Course) -> Array:
+    """The share of days that this person missed, up to RECENT_DAYS before."""
+    days = np.arange(missing.shape[1])
+    learnt_from = np.maximum(days - one.first + 1 - RECENT_DAYS, 0)
+    known = (1 - np.exp(-learnt_from / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS))
+    gone = earlier(forgetting_sum(missing.astype(np.float64), days=MISSED_DAYS), 0.0, by=min(RECENT_DAYS, days.size))
+    return np.asarray((gone + MISSED_USUAL * MISSED_PRIOR_DAYS) / (known + MISSED_PRIOR_DAYS))
 
 
 def _beyond_usual(missed: Array, rate: Array, days: int) -> Array:
-    return np.maximum((missed - days * rate) / np.sqrt(days * rate * (1 - rate) + 0.5), 0.0)
+    return np.asarray(np.maximum((missed - days * rate) / np.sqrt(days * rate * (1 - rate) + 0.5), 0.0))

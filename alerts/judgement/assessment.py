@@ -119,13 +119,10 @@ def _is_new(day: DailyWeight, known_until: datetime | None) -> bool:
 
 
 def _gain(day: Day) -> Finding:
-    """Decompensation: alarm before alert before watch, the evidence of the gravest."""
-    choice = day.facts.choice
-    alerting = DETECTORS[choice.alerting.detector]
+    """Decompensation: alarm before alert, the evidence of the gravest."""
     if day.is_alarm:
         return _finding(day, severity="alarm", evidence=day.alarm_evidence())
-    if not day.fires(alerting) and choice.watching and day.fires(DETECTORS[choice.watching]):
-        return _finding(day, severity="watch", evidence=day.evidence(DETECTORS[choice.watching]))
+    alerting = DETECTORS[day.facts.choice.alerting.detector]
     return _finding(day, severity="alert" if day.fires(alerting) else None, evidence=day.evidence(alerting))
 
 
@@ -139,8 +136,7 @@ def _loss(day: Day) -> Finding:
 
 
 def _at_work(facts: Facts) -> list[Detector]:
-    names = [facts.choice.alerting.detector, *([facts.choice.watching] if facts.choice.watching else [])]
-    return [*(DETECTORS[name] for name in names), guideline_loss]
+    return [DETECTORS[facts.choice.alerting.detector], guideline_loss]
 
 
 def _verdict(day: Day, detector: Detector) -> Verdict:

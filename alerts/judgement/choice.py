@@ -1,14 +1,10 @@
-"""Which detector alerts, which only watches, and which runs in the shadow, at which thresholds? The clinic's choice."""
+"""Which detector alerts, and which runs in its shadow, at which thresholds? The clinic's choice."""
 
 from dataclasses import dataclass, field
 
-from alerts.detectors import guideline, macd, vigie
 from alerts.judgement import registry
 from alerts.judgement.registry import DETECTORS
-from schemas.plan import Plan
-
-RECOMMENDED = vigie.NAME
-"""Of whom a budget is asked unless another is named."""
+from schemas.plan import DEFAULT_DETECTOR, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +47,9 @@ def setting(text: str) -> Duty:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Until a clinic chooses: the guideline alerts and MACD watches. Once it has, its detector alone speaks."""
+    """Until a clinic chooses, Vigie's own detector alerts, as each patient's plan says."""
 
-    alerting: Duty = field(default_factory=lambda: Duty(detector=guideline.NAME))
-    watching: str | None = macd.NAME
+    alerting: Duty = field(default_factory=lambda: Duty(detector=DEFAULT_DETECTOR))
     shadow: Duty | None = None
 
     def on(self, plan: Plan) -> Plan:

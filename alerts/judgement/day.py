@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from alerts import messages
-from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd, silence
+from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd, silence, vigie
 from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
 from alerts.detectors.silence import Span
 from alerts.judgement import baseline
@@ -101,9 +101,13 @@ class Day:
 
     def score(self, detector: Detector) -> float:
         if detector.NAME not in self._scores:
-            scores = detector.scores(self.days, self.kg, plan=self.facts.plan, known=self.known)
-            self._scores[detector.NAME] = float(scores[-1])
+            self._scores[detector.NAME] = self._newest(detector)
         return self._scores[detector.NAME]
+
+    def _newest(self, detector: Detector) -> float:
+        if detector is vigie:
+            return vigie.newest(self.days, self.kg, plan=self.facts.plan, known=self.known)
+        return float(detector.scores(self.days, self.kg, plan=self.facts.plan, known=self.known)[-1])
 
     def fires(self, detector: Detector) -> bool:
         return exceeds(self.score(detector), detector.threshold(self.facts.plan))
@@ -118,8 +122,14 @@ class Day:
             score=score,
             threshold=detector.threshold(plan),
             sentence=self.sentence(detector, score=score),
-            counterfactual_kg=detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, known=self.known),
+            counterfactual_kg=self._would_not_fire_at_kg(detector),
         )
+
+    def _would_not_fire_at_kg(self, detector: Detector) -> float | None:
+        """Only of what fires: nobody is shown another's, and a search costs more than the score."""
+        if not self.fires(detector):
+            return None
+        return detector.would_not_fire_at_kg(self.days, self.kg, plan=self.facts.plan, known=self.known)
 
     def alarm_evidence(self) -> Evidence:
         """That of Cardi'Auvergne's alarm; needs a dry weight or a baseline."""
@@ -141,6 +151,8 @@ class Day:
         threshold = detector.threshold(self.facts.plan)
         if detector is macd:
             return messages.trend(score, threshold_kg=threshold, context=self.context)
+        if detector is vigie and vigie.stands_in(self.days):
+            return self._stand_in_sentence(score)
         if detector in (guideline, guideline_loss):
             sign = -1 if detector is guideline_loss else 1
             days = _compared_days(self.days, sign * self.kg, self.facts.plan)
@@ -151,6 +163,16 @@ class Day:
             score,
             threshold=threshold,
             above_kg=None if self.baseline_kg is None else round(self.weight_kg - self.baseline_kg, 4),
+            context=self.context,
+        )
+
+    def _stand_in_sentence(self, score: float) -> messages.Sentence:
+        plan = self.facts.plan
+        return messages.standing_in(
+            vigie.gain_kg(score, plan=plan),
+            days=plan.gain_days,
+            threshold_kg=vigie.gain_kg(plan.vigie_threshold, plan=plan),
+            first_days=vigie.WAIT_DAYS,
             context=self.context,
         )
 

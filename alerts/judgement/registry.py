@@ -13,9 +13,8 @@ from alerts.detectors import (
 )
 from alerts.detectors.detector import Detector
 
-KNOWN: tuple[Detector, ...] = (guideline, macd, vigie, fast, scale_hf, engage_hf, cusum, heartphone, control_chart)
+KNOWN: tuple[Detector, ...] = (vigie, guideline, macd, fast, scale_hf, engage_hf, cusum, heartphone, control_chart)
 DETECTORS: dict[str, Detector] = {module.NAME: module for module in KNOWN}
-"""The first is the default of a back-test."""
 
 
 class UnknownDetectorError(Exception):

@@ -18,7 +18,7 @@ from alerts.judgement.registry import DETECTORS
 from alerts.study import many, trial
 from alerts.study.trial import Operation, Tally
 from schemas.alert import Cause, Severity
-from schemas.plan import Plan
+from schemas.plan import DEFAULT_DETECTOR, Plan
 from schemas.reading import HistoricReading
 
 MATCH = trial.MATCH
@@ -157,7 +157,7 @@ class Study:
         if detector not in self._scores:
             judge = DETECTORS[detector]
             if judge.NAME in many.AT_ONCE:
-                scored = many.scored(self.courses, judge)
+                scored = many.scored(self.courses, judge, plan=self.plan)
                 self._scores[detector] = [course.at_moments(scored) for course in progress(self.courses)]
             else:
                 self._scores[detector] = [course.scores(judge, plan=self.plan) for course in progress(self.courses)]
@@ -238,7 +238,7 @@ def run(
     readings: Iterable[HistoricReading],
     *,
     events: Sequence[Event] = (),
-    detector: str = next(iter(DETECTORS)),
+    detector: str = DEFAULT_DETECTOR,
     budget: float | None = None,
     plan: Plan | None = None,
 ) -> BacktestResult:
@@ -253,7 +253,7 @@ def run(
 
 def _alert(course: Course, index: int, detector: Detector, plan: Plan, *, score: float) -> Alert:
     day = course.day(index, plan=plan)
-    severity: Severity = "alarm" if day.is_alarm else "watch" if detector.NAME == "macd" else "alert"
+    severity: Severity = "alarm" if day.is_alarm else "alert"
     return Alert(
         patient_id=course.patient_id,
         at=course.moments[index].at,

@@ -14,13 +14,14 @@ from rich.table import Table
 
 from alerts.judgement import registry
 from alerts.judgement.choice import BadSettingError, setting
-from alerts.judgement.registry import DETECTORS, UnknownDetectorError
+from alerts.judgement.registry import UnknownDetectorError
 from alerts.study import backtest_report, comparison, event_csv, operating_curve
 from alerts.study.backtest import BacktestResult, Study
 from alerts.study.comparison import Changed
 from alerts.study.operating_curve import Curve
 from alerts.study.trial import Operation
 from schemas.history_csv import BadCsvError, ReadingsFile
+from schemas.plan import DEFAULT_DETECTOR
 from schemas.reading import HistoricReading
 
 ALERT_COLUMNS = ("patient_id", "at", "kind", "severity", "detector", "score", "reason")
@@ -58,8 +59,7 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
         alerts.study.trial.BudgetError: the budget is negative or cannot be computed; one line.
         OSError: a file cannot be read or written.
     """
-    name = detector or next(iter(DETECTORS))
-    registry.named(name)
+    name = registry.named(detector or DEFAULT_DETECTOR).NAME
     other = setting(compare) if compare else None
     if plot_out and plot_out.suffix.lower() != ".svg":
         raise BadUsageError("the plot is drawn as SVG: give it a name that ends in .svg")

@@ -42,7 +42,7 @@ class Setting:
 
     @property
     def detectors(self) -> list[str]:
-        return [self.choice.alerting.detector, *([self.choice.watching] if self.choice.watching else [])]
+        return [self.choice.alerting.detector]
 
     @property
     def threshold(self) -> float:
@@ -51,7 +51,7 @@ class Setting:
     @property
     def changes_detection(self) -> bool:
         """Whether the detectors' own alerts may differ."""
-        return bool(self.touched & {"gain_days", *(DETECTORS[name].THRESHOLD for name in self.detectors)})
+        return bool(self.touched & {"gain_days", "gain_kg", *(DETECTORS[name].THRESHOLD for name in self.detectors)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,8 @@ def _rest(course: Course, setting: Setting, *, now: datetime) -> dict[Cause, lis
 def _raised(course: Course, scores: Mapping[str, Sequence[float]], setting: Setting) -> Iterator[datetime]:
     """Alerts of all detectors at work; what follows another's within a week is the same call."""
     plan = setting.plan(course.patient_id)
-    rescored = plan.gain_days != Plan().gain_days  # the one field on which a score itself depends
+    usual = Plan()
+    rescored = (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg)  # a score itself depends on them
     every = []
     for name, known in scores.items():
         detector = DETECTORS[name]

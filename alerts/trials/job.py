@@ -157,7 +157,7 @@ def _result(job: Job) -> Result:
     job.reached(STUDIED)
     if asked.plan is None:
         threshold = _solved(simulated or own, asked) if asked.budget else asked.threshold
-        tried = Choice(alerting=Duty(detector=asked.detector, threshold=threshold), watching=None)
+        tried = Choice(alerting=Duty(detector=asked.detector, threshold=threshold))
         settings = settings[0], replace(settings[0], choice=tried)
     crew = Crew(**dict(zip(("watched", "nurses"), trial_store.counts(job.conn), strict=True)))
     old = job.judge(own, settings[0], since=STUDIED, until=(STUDIED + JUDGED) / 2)

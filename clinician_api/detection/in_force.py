@@ -7,10 +7,9 @@ from typing import Any, Literal, LiteralString
 from psycopg.rows import class_row, scalar_row
 
 from schemas.database import Connection
+from schemas.plan import DEFAULT_DETECTOR
 
 Duty = Literal["alerting", "shadow"]
-DEFAULT = "guideline"
-"""Alerts until a clinic chooses."""
 FIELDS = {"guideline": "gain_kg", "macd": "macd_threshold_kg", "vigie": "vigie_threshold"}
 """Where a plan holds the detector's threshold; the others' is `peer_threshold`."""
 
@@ -69,7 +68,7 @@ def alerting(conn: Connection) -> str:
 
 def detector(choice: Choice | None) -> str:
     """Which detector alerts by this choice."""
-    return (choice and choice.detector) or DEFAULT
+    return (choice and choice.detector) or DEFAULT_DETECTOR
 
 
 def field(detector: str) -> str:

@@ -18,6 +18,7 @@ from clinician_api.detection.trial_rows import Asked
 from clinician_api.detection.trials import BAD_THRESHOLD, MOST_THRESHOLD, NO_DETECTOR
 from clinician_api.language import message
 from schemas.database import Connection
+from schemas.plan import DEFAULT_DETECTOR
 
 router = APIRouter()
 OTHER_SHADOW = message("Somebody changed the shadow meanwhile. Look at it, and sign again if you still want to.")
@@ -63,7 +64,7 @@ def _answer(
         "shadow.html",
         status=status,
         alerting=in_force.in_force(conn, "alerting"),
-        default=in_force.DEFAULT,
+        default=DEFAULT_DETECTOR,
         shadow=running,
         based_on=shadow.choice_id if shadow else 0,
         asked=ours,

@@ -15,6 +15,7 @@ from clinician_api.detection.trial_rows import Asked, Trial
 from clinician_api.language import message
 from clinician_api.patient import plan_form, plan_record
 from schemas.database import Connection
+from schemas.plan import DEFAULT_DETECTOR
 
 router = APIRouter()
 MOST_BUDGET = 50.0
@@ -49,7 +50,7 @@ def _detection(conn: Connection, page: Page, *, problem: str | None = None, type
         status=422 if problem else 200,
         alerting=alerting,
         shadow=in_force.in_force(conn, "shadow"),
-        default=in_force.DEFAULT,
+        default=DEFAULT_DETECTOR,
         earlier=in_force.choices(conn, "alerting", limit=HISTORY),
         trials=trial_rows.newest(conn),
         based_on=alerting.choice_id if alerting else 0,

@@ -23,12 +23,12 @@ DAYS, FEW, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 2000, 200, 14, 500
 def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Rescore `patients` of 90 days each at every day; the per-patient forms on 200 of them."""
     people = chronicle.chronicle(worlds.USUAL, patients=FEW, days=DAYS, seed=seed)
-    few, seen = people.kg, peers.grid(people)
+    few, seen, plan = people.kg, peers.grid(people), Plan()
     many = few[np.arange(patients) % FEW]
     blocks = [slice(start, min(start + vigie.BLOCK, FEW)) for start in range(0, FEW, vigie.BLOCK)]
     say("vectorised")
     again = max(1, patients // FEW)
-    seconds = _seconds(lambda: [vigie.on_grid(seen.rows(block)) for _ in range(again) for block in blocks])
+    seconds = _seconds(lambda: [vigie.on_grid(seen.rows(block), plan=plan) for _ in range(again) for block in blocks])
     seconds *= patients / (again * FEW)
     return {
         "bench": "detect",
@@ -75,7 +75,7 @@ def _one_reading(people: Chronicle) -> float:
     days, known = weighed + int(people.first_day[0]), Known(hours=people.hour[0, weighed])
     plan = Plan()
     return round(
-        _seconds(lambda: [vigie.scores(days, kg[weighed], plan=plan, known=known) for _ in range(STEPS)]) / STEPS * 1e6,
+        _seconds(lambda: [vigie.newest(days, kg[weighed], plan=plan, known=known) for _ in range(STEPS)]) / STEPS * 1e6,
         1,
     )
 

@@ -27,12 +27,13 @@ JUMP_KG, AGREE_KG = 5.0, 2.0
 
 def scores(detector: Detector, people: Chronicle, *, plan: Plan | None = None) -> Array:
     """The detector's score at each weighing, NaN elsewhere. `vigie` sees every weight, the peers only sifted ones."""
+    plan = plan or Plan()
     if detector is vigie:
         patients = grid(people)
-        blocks = range(0, len(people.kg), vigie.BLOCK)
-        risk = np.concatenate([vigie.on_grid(patients.rows(slice(row, row + vigie.BLOCK))) for row in blocks])
+        blocks = (patients.rows(slice(row, row + vigie.BLOCK)) for row in range(0, len(people.kg), vigie.BLOCK))
+        risk = np.concatenate([vigie.on_grid(block, plan=plan) for block in blocks])
         return np.where(np.isnan(people.kg), np.nan, risk)
-    plan, sifted = plan or Plan(), sift(people.kg)
+    sifted = sift(people.kg)
     out = np.full(sifted.shape, np.nan)
     for patient, kg in enumerate(sifted):
         days = np.flatnonzero(~np.isnan(kg))

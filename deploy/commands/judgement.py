@@ -58,16 +58,17 @@ def budget(
     """
     import json
 
-    from alerts.judgement import choice, registry
+    from alerts.judgement import registry
     from alerts.study.trial import BudgetError
     from deploy import alarm_budget, outcome, stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock
+    from schemas.plan import DEFAULT_DETECTOR
     from schemas.settings import read_settings
 
     with outcome.explained():
         try:
-            name = registry.named(detector or choice.RECOMMENDED).NAME
+            name = registry.named(detector or DEFAULT_DETECTOR).NAME
         except registry.UnknownDetectorError as error:
             raise typer.BadParameter(str(error), param_hint="--detector") from None
         given = read_settings()

@@ -167,7 +167,8 @@ def test_the_live_assessment_gives_the_back_tests_last_score(some: list[Historic
 
 
 def test_a_step_is_one_alert_and_a_week_of_repeats_is_merged() -> None:
-    assert raised(backtest.run(readings([80.0] * 5 + [82.5] * 3 + [80.0] * 5 + [82.5]))) == [5, 13]
+    step_and_back = readings([80.0] * 5 + [82.5] * 3 + [80.0] * 5 + [82.5])
+    assert raised(backtest.run(step_and_back, detector="guideline")) == [5, 13]
 
 
 def test_an_implausible_weight_is_neither_scored_nor_alerted() -> None:
@@ -267,7 +268,7 @@ def home_logs(pattern: str) -> list[HistoricReading]:
 
 def test_real_daily_logs_give_the_false_alerts_that_noise_md_measured() -> None:
     """3-day gain > 2 kg: 4.3 alert-days (2.1-6.3), 3.4 episodes per person-year over 30 logs; 12 of them are here."""
-    result = backtest.run(home_logs("nof1_*.csv"))
+    result = backtest.run(home_logs("nof1_*.csv"), detector="guideline")
     alert_days = sum(score.score > 2.005 for score in result.scores) / result.patient_years
     assert result.patients == 12
     assert 2.1 <= alert_days <= 6.3

@@ -33,6 +33,7 @@ def test_the_files_are_as_interface_md_says(history: Path, tmp_path: Path) -> No
     backtest_command.backtest(
         history,
         events_path=events,
+        detector="guideline",
         alerts_out=tmp_path / "ALERTS.csv",
         scores_out=tmp_path / "SCORES.csv",
         as_json=True,
@@ -57,6 +58,7 @@ def test_the_files_are_as_interface_md_says(history: Path, tmp_path: Path) -> No
 
 def test_without_events_sensitivity_is_unknown(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = backtest_command.backtest(history)
+    assert result.detector == "vigie"
     assert "unknown" in capsys.readouterr().out
     figures = backtest_report.as_json(result)
     assert (figures["sensitivity"], figures["ppv"], figures["false_alerts"]) == (None, None, None)

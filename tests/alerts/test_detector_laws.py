@@ -25,7 +25,7 @@ from alerts.detectors import (
     vigie_features,
 )
 from alerts.detectors.detector import Days, Detector, Kilograms, Known, exceeds
-from alerts.detectors.vigie_weights import WEIGHTS
+from alerts.detectors.vigie_weights import OUT, WEIGHTS
 from alerts.judgement import baseline
 from alerts.judgement.baseline import Weight
 from deploy.bench import peers, worlds
@@ -139,20 +139,35 @@ def test_many_patients_at_once_get_what_each_gets_alone() -> None:
     assert np.nanmax(together) > PLAN.vigie_threshold
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(history=histories(), missed=st.sets(st.integers(1, 27), max_size=20))
 def test_no_day_missed_in_the_last_four_weeks_lowers_the_score_by_itself(
     history: tuple[Days, Kilograms], missed: set[int]
 ) -> None:
     """Days that weighed the same as the last one before say nothing but that somebody weighed."""
+    some, all_of_them = with_flat_days_missed(history, missed, flat_days=28)
+    assert some >= all_of_them - 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), missed=st.sets(st.integers(1, 91), max_size=60))
+def test_no_day_missed_earlier_lowers_a_score_unless_days_were_missed_lately(
+    history: tuple[Days, Kilograms], missed: set[int]
+) -> None:
+    """So a habit of missing days takes something from later missed days, and nothing from a gain."""
+    some, all_of_them = with_flat_days_missed(history, missed, flat_days=120)
+    assert some == all_of_them
+
+
+def with_flat_days_missed(history: tuple[Days, Kilograms], missed: set[int], *, flat_days: int) -> tuple[float, float]:
+    """The score of a small gain after so many days of the same weight, with some of them missed, and with none."""
     days, kg = history
-    newest = days[-1] + 28
-    flat = np.append(days, np.arange(days[-1] + 1, newest + 1))
-    weights = np.concatenate([kg, np.full(27, kg[-1]), [kg[-1] + 0.7]])
     assume(abs(kg[-1] - kg[-2]) < vigie_course.JUMP_KG)
-    kept = ~np.isin(flat, [days[-1] + day for day in missed])
-    fewer, all_of_them = (vigie.scores(flat[some], weights[some], plan=PLAN) for some in (kept, kept | True))
-    assert fewer[-1] >= all_of_them[-1] - 1e-6
+    every = np.append(days, np.arange(days[-1] + 1, days[-1] + flat_days + 1))
+    weights = np.concatenate([kg, np.full(flat_days - 1, kg[-1]), [kg[-1] + 0.7]])
+    kept = ~np.isin(every, [days[-1] + day for day in missed])
+    some, all_of_them = (vigie.scores(every[those], weights[those], plan=PLAN)[-1] for those in (kept, kept | True))
+    return float(some), float(all_of_them)
 
 
 def test_days_missed_more_than_usual_raise_the_score() -> None:
@@ -166,9 +181,9 @@ def test_days_missed_more_than_usual_raise_the_score() -> None:
 
 def test_an_evening_weight_alarms_less_than_the_same_weight_in_the_morning() -> None:
     days, kg = steady(60)
-    kg[-1] = 81.6
+    kg[-2:] = 81.6
     morning, evening = np.full(60, 7.0), np.full(60, 7.0)
-    evening[-1] = 20.0
+    evening[-2:] = 20.0
     scores = [vigie.scores(days, kg, plan=PLAN, known=Known(hours=hours))[-1] for hours in (morning, evening)]
     assert scores[1] < scores[0] / 2
 
@@ -221,8 +236,10 @@ def test_the_same_gain_scores_higher_in_a_quiet_person() -> None:
     assert quiet > restless
 
 
-def test_no_weight_of_missed_days_is_negative() -> None:
-    assert all(WEIGHTS[vigie_features.NAMES.index(name)] >= 0 for name in vigie_features.MISSED_NAMES)
+def test_missed_days_raise_the_score_along_every_path() -> None:
+    missed = WEIGHTS[:, [vigie_features.NAMES.index(name) for name in vigie_features.MISSED_NAMES]]
+    assert (missed[-1] >= 0).all()
+    assert (missed[:-1] * OUT[:, np.newaxis] >= 0).all()
 
 
 @pytest.mark.parametrize(
@@ -258,3 +275,32 @@ def test_engage_hf_compares_with_the_median_of_seven_days_whether_all_at_once_or
         for at, day in enumerate(daily.tolist())
     ]
     assert engage_hf.scores(*history, plan=PLAN).tolist() == (np.round(np.array(one_by_one)[measured], 4) + 0).tolist()
+
+
+STEPS_UP: list[list[float]] = [[2.4], [1.2, 2.4], [0.8, 1.6, 2.4], [0.8, 1.6, 2.4, 2.4], [2.4, 2.4]]
+
+
+@pytest.mark.parametrize("known_days", [1, 4, 9, 10, 11, 15, 30, 90])
+@pytest.mark.parametrize("gain", STEPS_UP, ids=str)
+def test_a_clear_gain_of_more_than_2_kg_within_3_days_alerts_however_long_somebody_is_known(
+    gain: list[float], known_days: int
+) -> None:
+    rng = np.random.default_rng(known_days)
+    kg = np.round(80 + np.append(rng.normal(0, 0.15, known_days), gain), 1)
+    assert any(fired(vigie, np.arange(739_000, 739_000 + len(kg)), kg)[known_days:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=histories(), threshold=st.sampled_from([20.0, 33.0, 45.0]), gain_kg=st.sampled_from([1.0, 2.0, 3.0]))
+def test_in_the_first_days_the_guideline_stands_in_at_the_default_threshold(
+    history: tuple[Days, Kilograms], threshold: float, gain_kg: float
+) -> None:
+    """At another one the gain that alerts is in proportion."""
+    assume(np.ptp(history[1]) < vigie_course.JUMP_KG)
+    first = history[0] - history[0][0] < vigie.WAIT_DAYS
+    days, kg = history[0][first], history[1][first]
+    plan = Plan(gain_kg=gain_kg, vigie_threshold=threshold)
+    rule = plan.model_copy(update={"gain_kg": gain_kg * threshold / Plan().vigie_threshold})
+    gains, scores = guideline.scores(days, kg, plan=rule), vigie.scores(days, kg, plan=plan)
+    clearly = np.abs(gains - rule.gain_kg) > 0.02
+    assert (scores > threshold)[clearly].tolist() == (gains > rule.gain_kg)[clearly].tolist()

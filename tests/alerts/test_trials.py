@@ -117,7 +117,7 @@ def test_one_who_keeps_the_own_threshold_loses_nothing_and_is_counted(ill: Conne
 def test_a_patients_plan_is_tried_on_that_patient_alone_and_the_rate_on_simulated_ones(
     ill: Connection, database_url: str
 ) -> None:
-    found = answered(database_url, ask(ill, patient_id="ill", plan=Jsonb({"gain_kg": 3.0, "macd_threshold_kg": 3.0})))
+    found = answered(database_url, ask(ill, patient_id="ill", plan=Jsonb({"vigie_threshold": 97.0})))
     assert (found.own.patients, [case.is_lost for case in found.cases]) == (1, [True])
     assert found.simulated
     assert found.simulated.before.alerts > found.simulated.after.alerts > 0
@@ -252,7 +252,7 @@ def test_two_settings_that_are_the_same_change_nothing_whatever_the_detector() -
     study = Study(readings, events=[Event(patient_id="P1", at=start + 90 * DAY, kind="decompensation")])
     plans = {"P2": Plan(gain_days=7, gain_kg=1.5)}
     for name in DETECTORS:
-        setting = Setting(choice=Choice(alerting=Duty(detector=name), watching=None), plans=plans)
+        setting = Setting(choice=Choice(alerting=Duty(detector=name)), plans=plans)
         found = compared.outcomes(study, setting, now=NOW)
         assert compared.changed(found, found) == []
         shown = compared.pair(found, found, settings=(setting, setting), crew=Crew(watched=4, nurses=1))

@@ -80,7 +80,7 @@ def test_the_screens_know_the_detectors_that_alerts_knows() -> None:
     assert {name: in_force.field(name) for name in DETECTORS} == {
         name: one.THRESHOLD for name, one in DETECTORS.items()
     }
-    assert DEFAULT.alerting.detector == in_force.DEFAULT
+    assert DEFAULT.alerting.detector == in_force.detector(None)
 
 
 def test_a_change_that_misses_a_known_decompensation_takes_a_second_clinician_who_names_it(
@@ -143,7 +143,7 @@ def test_a_budget_is_solved_and_its_threshold_is_put_in_force(
     detector, threshold, *_ = chosen(connection)
     assert detector == "vigie"
     assert isinstance(threshold, float)
-    assert 5 < threshold < 30
+    assert 5 < threshold < 50
 
 
 @pytest.mark.parametrize(

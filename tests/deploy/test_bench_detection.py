@@ -91,10 +91,14 @@ def test_detect_prints_one_object_with_every_detector() -> None:
     assert measured["one_new_reading_us"] > 0
 
 
-def test_fitting_gives_a_weight_to_every_feature_and_none_below_zero_to_missed_days() -> None:
+def test_fitting_gives_every_unit_a_weight_for_every_feature_and_missed_days_none_that_lowers_a_score() -> None:
     fitted = fit.fit(count=2, patients=30)
-    assert list(fitted["weights"]) == list(vigie_features.NAMES)
-    assert all(fitted["weights"][name] >= 0 for name in vigie_features.MISSED_NAMES)
+    weights, out = np.array(fitted["weights"]), np.array(fitted["out"])
+    assert (
+        weights.shape == (len(fitted["bias"]), len(vigie_features.NAMES)) == (len(out) + 1, len(vigie_features.NAMES))
+    )
+    missed = weights[:, [vigie_features.NAMES.index(name) for name in vigie_features.MISSED_NAMES]]
+    assert (missed * np.append(out, 1)[:, np.newaxis] >= 0).all()
 
 
 def test_bench_detection_prints_one_json_object_and_its_progress_elsewhere() -> None:

@@ -18,6 +18,29 @@ def test_a_file_changed_after_it_was_applied_is_refused(database_url: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("at_work", "chosen", "expected"), [(False, None, []), (True, None, ["guideline"]), (True, "macd", ["macd"])]
+)
+def test_an_update_changes_the_detector_of_no_clinic_that_is_at_work(
+    connection: database.Connection, at_work: bool, chosen: str | None, expected: list[str]
+) -> None:
+    if at_work:
+        connection.execute("INSERT INTO patient (patient_id, enrolled_at) VALUES ('P1', now())")
+        connection.execute("""
+            INSERT INTO assessment (patient_id, at, assessed_at, detector, version, score, threshold)
+            VALUES ('P1', now(), now(), 'guideline', '1', 0, 2)
+        """)
+    if chosen:
+        connection.execute(
+            "INSERT INTO detector_choice (duty, detector, recorded_at) VALUES ('alerting', %s, now())", [chosen]
+        )
+    connection.execute("DELETE FROM migration WHERE name = '0100_kept_guideline'")
+    connection.commit()
+    assert list(migrate.migrate(connection)) == ["0100_kept_guideline"]
+    rows = connection.execute("SELECT detector FROM detector_choice WHERE duty = 'alerting'").fetchall()
+    assert [row[0] for row in rows] == expected
+
+
+@pytest.mark.parametrize(
     ("service", "statement"),
     [
         ("ingest", "INSERT INTO episode DEFAULT VALUES"),

@@ -1,0 +1,80 @@
+"""What if a history is not what was meant? `vigie backtest` says row and column in one line, or keeps a stated rule."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from deploy.cli import app
+
+HEADER = "patient_id,measured_at,weight_kg\n"
+GOOD = "P1,2026-01-05T07:00:00+01:00,80.0\n"
+START = datetime(2026, 1, 5, 7, tzinfo=timezone(timedelta(hours=1)))
+
+
+def backtested(tmp_path: Path, text: str) -> Result:
+    path = tmp_path / "READINGS.csv"
+    path.write_text(text)
+    return CliRunner().invoke(app, ["backtest", str(path), "--json"])
+
+
+def mornings(*kg: float) -> list[str]:
+    return [f"P1,{(START + timedelta(days=day)).isoformat()},{one}\n" for day, one in enumerate(kg)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "READINGS.csv, row 1: the file is empty"),
+        ("who,when,kg\n" + GOOD, "READINGS.csv, row 1, column patient_id: is missing"),
+        ("patient_id,measured_at,weight_lb\n" + GOOD, "READINGS.csv, row 1, column weight_kg: is missing"),
+        (HEADER + GOOD + "P1,2026-01-06T07:00:00,80.0\n", "READINGS.csv, row 3, column measured_at: "),
+        (HEADER + GOOD + "P1,2026-01-06T07:00:00 CEST,80.0\n", "READINGS.csv, row 3, column measured_at: "),
+        (HEADER + GOOD + "P1,2026-01-06T07:00:00[Mars/Olympus],80.0\n", "READINGS.csv, row 3, column measured_at: "),
+        (HEADER + GOOD + 'P1,2026-01-06T07:00:00+01:00,"80,4"\n', "row 3, column weight_kg: has a decimal comma"),
+        (HEADER + GOOD + "P1,2026-01-06T07:00:00+01:00,80,4\n", "row 3: has 4 fields, the header 3"),
+        (HEADER.replace(",", ";") + GOOD.replace(",", ";"), "row 1: columns are not separated by commas"),
+        *(
+            (HEADER + GOOD + f"P1,2026-01-06T07:00:00+01:00,{kg}\n", "READINGS.csv, row 3, column weight_kg: ")
+            for kg in ("NaN", "0", "-80", "1000", "inf", "80 kg", "")
+        ),
+    ],
+)
+def test_a_fault_ends_the_back_test_with_one_line_that_says_where(tmp_path: Path, text: str, says: str) -> None:
+    done = backtested(tmp_path, text)
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = done.stderr.strip().splitlines()
+    assert says in line
+
+
+def test_a_weight_every_minute_is_refused_at_the_first_row_too_many(tmp_path: Path) -> None:
+    """Ten years of it are 5 million rows: nobody waits for them to hear that."""
+    start = datetime(2016, 1, 1, tzinfo=UTC)
+    minutes = (f"P1,{(start + timedelta(minutes=minute)).isoformat()},80.0\n" for minute in range(20_000))
+    done = backtested(tmp_path, HEADER + "".join(minutes))
+    (line,) = done.stderr.strip().splitlines()
+    assert done.exit_code == 1
+    assert "row 302, column measured_at: patient P1 has more than 300 weights on 2016-01-01" in line
+
+
+def test_rows_there_twice_count_once_and_their_order_means_nothing(tmp_path: Path) -> None:
+    rows = mornings(*[80.0, 80.3, 79.9, 80.2] * 4, 81.5, 82.6)
+    plain = json.loads(backtested(tmp_path, HEADER + "".join(rows)).stdout)
+    mixed = json.loads(backtested(tmp_path, HEADER + "".join([*reversed(rows), *rows[3:8]])).stdout)
+    assert (plain["duplicates"], mixed["duplicates"]) == (0, 5)
+    assert {**mixed, "duplicates": 0} == plain
+
+
+def test_two_people_under_one_id_raise_nothing_and_are_told(tmp_path: Path) -> None:
+    two = [80.0, 62.0, 80.1, 61.9, 80.2, 62.2] * 5
+    figures = json.loads(backtested(tmp_path, HEADER + "".join(mornings(*two))).stdout)
+    assert figures["alerts"] == 0
+    assert figures["doubted"] + figures["doubted_at_first"] > 0
+
+
+def test_pounds_among_kilograms_are_left_out_and_counted(tmp_path: Path) -> None:
+    kg = [80.0, 80.2, 79.9, 80.1, 80.0, 176.4, 80.1, 80.2]
+    figures = json.loads(backtested(tmp_path, HEADER + "".join(mornings(*kg))).stdout)
+    assert (figures["readings"], figures["doubted_reasons"], figures["alerts"]) == (7, {"unit_flip": 1}, 0)
