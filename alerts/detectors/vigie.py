@@ -15,7 +15,7 @@ A weight more than 4 kg from the last one waits for a second that agrees; until 
 between two weighings is not fluid, whoever agrees: another person or scale, so every average begins there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from scipy.special import expit
 from alerts.detectors import vigie_course, vigie_features
 from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
 from alerts.detectors.vigie_course import Course, Grid
-from alerts.detectors.vigie_features import EVERY, NEWEST
+from alerts.detectors.vigie_features import EVERY, NEWEST, Seen
 from alerts.detectors.vigie_weights import BIAS, OUT, WEIGHTS
 from schemas.plan import Plan
 
@@ -38,9 +38,11 @@ CLEAR_NOISES = 7.0
 """A gain of so many SDs of this person's day noise needs no second weight: see docs/detectors.md for its price."""
 BLOCK, CACHED = 128, 1024
 """Patients, and days of patients, at once: what fits the processor's caches."""
-SEARCHED_KG, STEPS = 8.0, 20
+STEPS, FINER = 20, 3
 
 Row = tuple[Days, Kilograms, Known]
+Scored = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From so many kg more than the newest weight to scores."""
 
 
 def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
@@ -60,7 +62,11 @@ def scores_of(rows: Sequence[Row], *, plan: Plan) -> list[Scores]:
 
 def newest(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float:
     """The score at the newest weight alone: the last of `scores`, for less."""
-    return float(_newest(grid([(days, kg, known)]), plan=plan)[0])
+    patients = grid([(days, kg, known)])
+    one = vigie_course.course(patients)
+    if not one.believed[0, -1] or stands_in(days):
+        return float(on_grid(patients, plan=plan)[0, -1])
+    return float(_personal(patients, one, NEWEST, plan=plan)[0, 0])
 
 
 def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
@@ -76,19 +82,15 @@ def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
     return np.where(last < 0, 0.0, vigie_course.at(risk, np.maximum(last, 0)))
 
 
-def _newest(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
-    """The score in the last column, which has a weight in every row."""
-    one = vigie_course.course(patients)
-    if not one.believed[:, -1].all() or one.kg.shape[1] - int(one.first.max()) <= WAIT_DAYS:
-        return on_grid(patients, plan=plan)[:, -1]
-    return _personal(patients, one, NEWEST, plan=plan)[:, 0]
-
-
 def _personal(patients: Grid, one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
+    gained_kg = _gain_kg(one.kg, one, columns, plan=plan)
+    return _risk(gained_kg, vigie_features.seen(patients, one, columns), plan=plan)
+
+
+def _risk(gained_kg: NDArray[np.float64], days: Seen, *, plan: Plan) -> NDArray[np.float64]:
     """What was learnt from the worlds; whatever that says, a gain beyond the guideline's and this person's noise."""
-    limit_kg = np.maximum(plan.gain_kg, CLEAR_NOISES * one.noise_kg[:, columns])
-    clear = _as_score(_gain_kg(one.kg, one, columns, plan=plan) / limit_kg)
-    return np.asarray(np.maximum(clear, _learnt(vigie_features.features(patients, one, columns))))
+    clear = _as_score(gained_kg / np.maximum(plan.gain_kg, CLEAR_NOISES * days.noise_kg))
+    return np.asarray(np.maximum(clear, _learnt(vigie_features.features(days))))
 
 
 def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,29 +158,42 @@ def stands_in(days: Days) -> bool:
 
 
 def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:
-    """Searched downward from the newest weight if it fires, else upward: None if no weight within 8 kg would.
+    """Searched downward from the newest weight if it fires, else upward, as far as a weight is believed at once.
 
-    By 0.4 kg first, then twice by a 20th of the step that turns it: to the gram.
+    To the gram, by 20ths of 20ths. None if no such weight turns it: it is not the weight that fires.
     """
+    patients = grid([(days, kg, known)])
+    one = vigie_course.course(patients)
+    if not one.believed[0, -1]:
+        return None
+    shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
+    low, high = vigie_course.believable_kg(one, shown)
+    scored = _stand_in(shown, one, plan=plan) if stands_in(days) else _other(patients, one, plan=plan)
 
-    def fires(newest: Kilograms) -> NDArray[np.bool_]:
-        rows = grid([(days, kg, known)] * len(newest))
-        rows.kg[:, -1] = newest
-        return _newest(rows, plan=plan) > plan.vigie_threshold + TOLERANCE_KG
+    def fires(newest_kg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.asarray(scored(newest_kg - kg[-1]) > plan.vigie_threshold + TOLERANCE_KG)
 
-    start, step = float(kg[-1]), -SEARCHED_KG / STEPS
-    steps = np.arange(STEPS + 1.0)
-    found = fires(start + step * steps)  # most often asked of a weight that fires, so downward first
-    now = bool(found[0])
-    if not now:
-        step = -step
-        found = fires(start + step * steps)
-    for finer in (True, True, False):
-        turned = np.flatnonzero(found != now)
+    now = bool(fires(kg[-1:])[0])
+    start, end = float(kg[-1]), low if now else high
+    for _ in range(FINER):
+        tried = np.linspace(start, end, STEPS + 1)
+        turned = np.flatnonzero(fires(tried) != now)
         if not turned.size:
             return None
-        start, step = start + step * float(turned[0] - 1), step / STEPS
-        if finer:
-            found = fires(start + step * steps)
-    quiet = start + step * STEPS if now else start
-    return float(np.floor(quiet * 1000) / 1000)
+        start, end = float(tried[max(turned[0] - 1, 0)]), float(tried[turned[0]])
+    return float(np.floor((end if now else start) * 1000) / 1000)
+
+
+def _stand_in(shown: NDArray[np.float64], one: Course, *, plan: Plan) -> Scored:
+    gained_kg = _gain_kg(shown, one, NEWEST, plan=plan)
+    return lambda more_kg: _as_score((gained_kg + more_kg) / plan.gain_kg)[0]
+
+
+def _other(patients: Grid, one: Course, *, plan: Plan) -> Scored:
+    gained_kg, known = _gain_kg(one.kg, one, NEWEST, plan=plan), vigie_features.seen(patients, one, NEWEST)
+
+    def scored(more_kg: NDArray[np.float64]) -> NDArray[np.float64]:
+        other = vigie_features.with_newest(one, known, known.kg + more_kg)
+        return np.asarray(_risk(gained_kg + more_kg, other, plan=plan)[0])
+
+    return scored

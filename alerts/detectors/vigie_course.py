@@ -109,7 +109,7 @@ def course(grid: Grid) -> Course:
     middle = _median_of_5(before)
     return Course(
         kg=kg,
-        tame_kg=middle + (kg - middle).clip(-TAME * noise_kg, TAME * noise_kg),
+        tame_kg=_tamed(kg, middle, noise_kg),
         before_kg=before,
         noise_kg=noise_kg,
         believed=believed,
@@ -118,6 +118,26 @@ def course(grid: Grid) -> Course:
         start=start,
         last=last,
     )
+
+
+def _tamed(kg: Array, middle: Array, noise_kg: Array) -> Array:
+    return np.asarray(middle + (kg - middle).clip(-TAME * noise_kg, TAME * noise_kg))
+
+
+def newest_tamed(one: Course, kg: Array) -> Array:
+    """What other weights in the last column would have been drawn to."""
+    middle = _median_of_5([before[:, -1:] for before in one.before_kg])
+    return _tamed(kg, middle, one.noise_kg[:, -1:])
+
+
+def believable_kg(one: Course, shown: Array) -> tuple[float, float]:
+    """From which to which newest weight of one patient none would wait for a second; `shown`: the weights as measured."""
+    start, newest = int(one.start[0, -1]), shown.shape[1] - 1
+    recent = shown[0, start:newest][one.believed[0, start:newest]][-5:]
+    if not recent.size:
+        return float(shown[0, -1] - JUMP_KG), float(shown[0, -1] + JUMP_KG)
+    last, middle = float(recent[-1]), float(np.sort(recent)[len(recent) // 2])
+    return max(last, middle) - JUMP_KG, min(last, middle) + JUMP_KG
 
 
 def of_the_season(days: Columns) -> Array:

@@ -1,6 +1,6 @@
 """From what is `vigie`'s score weighed? Trends in this person's own units, the newest weights, and days missed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,27 +57,72 @@ NAMES = (
 EVERY, NEWEST = slice(None), slice(-1, None)
 
 
-def features(grid: Grid, one: Course, columns: slice = EVERY) -> Array:
-    """(NAMES, patients, days): of those columns, from all before them."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What the features of some days are made of; (…, patients, days) each, or what is broadcast to that."""
+
+    kg: Array
+    before_kg: tuple[Array, Array]
+    """One and two days before."""
+    levels: Array
+    """The moving averages, against the first weight."""
+    first_kg: Array
+    usual: Array
+    """Each trend's usual size."""
+    noise_kg: Array
+    step_kg: Array
+    """The largest of the last 8 days' steps."""
+    days_known: Array
+    missed: Array
+
+
+def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
+    """Of those columns, from all before them."""
     levels = vigie_course.levels(one)
-    trends = levels[SHORT] - levels[LONG]
-    usual = _usual(trends, one)[..., columns]
-    trends = trends[..., columns]
-    against, median_kg = _against(one, levels, columns)
-    noise_kg = one.noise_kg[:, columns]
-    rows, n = np.empty((len(NAMES), *noise_kg.shape)), len(Z_NAMES)
-    np.divide(trends, usual, out=rows[: len(PAIRS)])
-    np.divide(against, noise_kg, out=rows[len(PAIRS) : n])
+    steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
+    return Seen(
+        kg=one.kg[:, columns],
+        before_kg=(one.before_kg[0][:, columns], one.before_kg[1][:, columns]),
+        levels=levels[..., columns],
+        first_kg=vigie_course.at(one.kg, one.first),
+        usual=_usual(levels[SHORT] - levels[LONG], one)[..., columns],
+        noise_kg=one.noise_kg[:, columns],
+        step_kg=vigie_course.largest_of_8(steps)[:, columns],
+        days_known=np.maximum(np.arange(grid.kg.shape[1]) - one.start + 1, 1)[:, columns].astype(np.float64),
+        missed=_missed(grid, one, columns),
+    )
+
+
+def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
+    """Had the newest weight been another: one for each of `kg`. What was known before it stays."""
+    tame_kg = vigie_course.newest_tamed(one, kg)
+    gathered = vigie_course.SHARES / (1 - np.exp(-newest.days_known / vigie_course.AVERAGES[:, np.newaxis, np.newaxis]))
+    steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
+    step_kg = 0.0 if one.begins[0, -1] else tame_kg - one.tame_kg[:, -2:-1]
+    return replace(
+        newest,
+        kg=kg,
+        levels=newest.levels + (tame_kg - one.tame_kg[:, -1:]) * gathered,
+        step_kg=np.maximum(steps[:, -8:-1].max(axis=1, keepdims=True), step_kg),
+    )
+
+
+def features(days: Seen) -> Array:
+    """(NAMES, patients, days)."""
+    trends = days.levels[SHORT] - days.levels[LONG]
+    against, median_kg = _against(days)
+    rows, n = np.empty((len(NAMES), *days.kg.shape)), len(Z_NAMES)
+    np.divide(trends, days.usual, out=rows[: len(PAIRS)])
+    np.divide(against, days.noise_kg, out=rows[len(PAIRS) : n])
     rows[:n].clip(-MOST_SDS, MOST_SDS, out=rows[:n])
     (rows[:n] / 2).clip(-1, 1, out=rows[n : 2 * n])
     (rows[:n] - 3).clip(-1, 1, out=rows[2 * n : 3 * n])
-    step = vigie_course.largest_of_8(np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg)))[:, columns]
     rest = rows[3 * n :]
-    rest[0], rest[1], rest[2] = np.log(noise_kg), step / noise_kg, step
+    rest[0], rest[1], rest[2] = np.log(days.noise_kg), days.step_kg / days.noise_kg, days.step_kg
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
-    rest[7:9] = np.log(usual[[WEEKS, MONTHS]])
-    rest[9] = np.log(np.maximum(np.arange(grid.kg.shape[1]) - one.start + 1, 1))[:, columns]
-    rest[10:] = _missed(grid, one, columns)
+    rest[7:9] = np.log(days.usual[[WEEKS, MONTHS]])
+    rest[9] = np.log(days.days_known)
+    rest[10:] = days.missed
     return rows
 
 
@@ -97,10 +142,10 @@ def _usual(trends: Array, one: Course) -> Array:
     return np.sqrt(usual)
 
 
-def _against(one: Course, levels: Array, columns: slice) -> tuple[Array, Array]:
+def _against(days: Seen) -> tuple[Array, Array]:
     """The newest weights against the averages, in kg; and their median against 20 days'."""
-    levels = (levels[3:] + vigie_course.at(one.kg, one.first))[..., columns]
-    newest, before, oldest = (kg[:, columns] for kg in (one.kg, *one.before_kg[:2]))
+    levels = days.levels[3:] + days.first_kg
+    newest, (before, oldest) = days.kg, days.before_kg
     pair = np.minimum(newest, before)
     median = np.maximum(pair, np.minimum(np.maximum(newest, before), oldest))
     weeks = levels[1]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,7 @@ def _raised(
     course: Course, fires: NDArray[np.bool_], *, limit: Callable[[int], float | None], down: int
 ) -> Iterator[int]:
     last: int | None = None
+    limit = cache(limit)
     for index in np.flatnonzero(fires).tolist():
         if last is not None and not _again(course, last, index, down=down):
             calm_kg = course.moments_kg[last + 1 : index][~fires[last + 1 : index]]

@@ -121,7 +121,7 @@ def _examples(number: int, *, patients: int, seed: int) -> tuple[Array, Array]:
     people = replace(whole, kg=_cropped(whole.kg, rng))
     grid = peers.grid(people)
     course = vigie_course.course(grid)
-    features, believed = vigie_features.features(grid, course), course.believed
+    features, believed = vigie_features.features(vigie_features.seen(grid, course)), course.believed
     columns = np.arange(people.kg.shape[1])
     worth = believed & (columns - np.argmax(believed, axis=1)[:, np.newaxis] >= vigie.WAIT_DAYS)
     quiet = (rng.random(people.kg.shape) < QUIET_SHARE) & (columns >= chronicle.WARM_UP_DAYS)

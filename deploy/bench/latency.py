@@ -43,7 +43,7 @@ SECONDS = 30.0
 PATIENCE_SECONDS = 30.0
 SETTLE_SECONDS = 3.0  # after the scales have said that they are online
 HISTORY_DAYS = 30
-STABLE_KG, HEAVIER_KG = Decimal("72.0"), Decimal("76.0")
+STABLE_KG, HEAVIER_KG = Decimal("72.0"), Decimal("75.0")
 SEED = 1
 NURSE, PASSWORD = "bench@vigie.example", "a password of this minute"
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import policy
+from alerts.detectors.detector import Detector
 from alerts.judgement import assessment, history
 from alerts.judgement.assessment import Assessment, Facts, Finding
 from alerts.judgement.history import Event
@@ -108,14 +109,18 @@ def test_order_and_duplicates_change_nothing(some: tuple[list[HistoricReading], 
     assert backtest.run(some[0]) == backtest.run(some[1])
 
 
+@pytest.mark.parametrize("name", ["guideline", "vigie"])
 @settings(max_examples=60, deadline=None)
 @given(some=st.lists(rows.filter(lambda row: row.patient_id == "P1"), min_size=1, max_size=25))
-def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(some: list[HistoricReading]) -> None:
+def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(
+    name: str, some: list[HistoricReading]
+) -> None:
     """`trial.raises` is a fast copy of assess + decide; here is the slow original."""
+    detector, plan = DETECTORS[name], Plan()
     (course,) = history.courses(some, events=[])
     expected, latest = [], None
     for index, moment in enumerate(course.moments):
-        finding = _guideline_alone(course, index)
+        finding = _alone(course, index, detector)
         actions = policy.decide(
             Assessment(findings=[finding]), latest=[latest] if latest else [], now=moment.at, first_light=False
         )
@@ -126,14 +131,12 @@ def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(so
             else:
                 assert latest is not None
                 latest = replace(latest, in_band=True, ever_in_band=True)
-    guideline = DETECTORS["guideline"]
-    plan = Plan()
-    assert list(trial.raises(course, course.scores(guideline, plan=plan), detector=guideline, plan=plan)) == expected
+    assert list(trial.raises(course, course.scores(detector, plan=plan), detector=detector, plan=plan)) == expected
 
 
-def _guideline_alone(course: history.Course, index: int) -> Finding:
+def _alone(course: history.Course, index: int, detector: Detector) -> Finding:
     day = course.day(index, plan=Plan())
-    evidence = day.evidence(DETECTORS["guideline"])
+    evidence = day.evidence(detector)
     fires = evidence.score > evidence.threshold + 0.005
     return Finding(cause="decompensation", at=day.at, severity="alert" if fires else None, evidence=evidence)
 

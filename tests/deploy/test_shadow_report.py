@@ -33,6 +33,7 @@ def test_alerts_of_both_and_of_each_alone_are_counted(
     connection: Connection, assess: Assess, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clinic.add_patients(connection, ["P1", "P2"], enrolled_at=NOW)
+    clinic.choose(connection, "guideline")
     clinic.choose(connection, "guideline", duty="shadow", threshold=1.0)
     connection.commit()
     live(connection, assess, "P1", [80.0, 80.1, 80.0, 82.6, 82.5, 82.4, 82.5, 82.4])

@@ -33,9 +33,9 @@ def test_an_update_changes_the_detector_of_no_clinic_that_is_at_work(
         connection.execute(
             "INSERT INTO detector_choice (duty, detector, recorded_at) VALUES ('alerting', %s, now())", [chosen]
         )
-    connection.execute("DELETE FROM migration WHERE name = '0100_kept_guideline'")
+    connection.execute("DELETE FROM migration WHERE name = '0124_kept_guideline'")
     connection.commit()
-    assert list(migrate.migrate(connection)) == ["0100_kept_guideline"]
+    assert list(migrate.migrate(connection)) == ["0124_kept_guideline"]
     rows = connection.execute("SELECT detector FROM detector_choice WHERE duty = 'alerting'").fetchall()
     assert [row[0] for row in rows] == expected
 
