@@ -131,7 +131,7 @@ def newest_tamed(one: Course, kg: Array) -> Array:
 
 
 def believable_kg(one: Course, shown: Array) -> tuple[float, float]:
-    """From which to which newest weight of one patient none would wait for a second; `shown`: the weights as measured."""
+    """From which to which newest weight of one patient none waits for a second; `shown`: the weights as measured."""
     start, newest = int(one.start[0, -1]), shown.shape[1] - 1
     recent = shown[0, start:newest][one.believed[0, start:newest]][-5:]
     if not recent.size:
