@@ -62,11 +62,23 @@ def scores_of(rows: Sequence[Row], *, plan: Plan) -> list[Scores]:
 
 def newest(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float:
     """The score at the newest weight alone: the last of `scores`, for less."""
-    patients = grid([(days, kg, known)])
+    return float(newest_of([(days, kg, known)], plan=plan)[0])
+
+
+def newest_of(rows: Sequence[Row], *, plan: Plan) -> Scores:
+    """The same of many."""
+    return np.concatenate([_newest(rows[start : start + BLOCK], plan=plan) for start in range(0, len(rows), BLOCK)])
+
+
+def _newest(rows: Sequence[Row], *, plan: Plan) -> Scores:
+    patients = grid(rows, ends_together=True)
     one = vigie_course.course(patients)
-    if not one.believed[0, -1] or stands_in(days):
-        return float(on_grid(patients, plan=plan)[0, -1])
-    return float(_personal(patients, one, NEWEST, plan=plan)[0, 0])
+    found = _personal(patients, one, NEWEST, plan=plan)[:, 0]
+    other = ~one.believed[:, -1] | (one.first[:, 0] > patients.kg.shape[1] - 1 - WAIT_DAYS)
+    for number in np.flatnonzero(other).tolist():
+        days, kg, known = rows[number]
+        found[number] = scores(days, kg, plan=plan, known=known)[-1]
+    return np.asarray(found)
 
 
 def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
@@ -117,16 +129,16 @@ def _as_score(gains: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((USUAL * gains).clip(0, MOST).round(3))
 
 
-def grid(rows: Sequence[Row]) -> Grid:
-    """The rows side by side, each from its own first day on."""
+def grid(rows: Sequence[Row], *, ends_together: bool = False) -> Grid:
+    """The rows side by side, each from its own first day on, or up to its own last."""
     width = max((int(days[-1] - days[0]) + 1 for days, _, _ in rows if len(days)), default=0)
     shape = (len(rows), width)
     kg, hours = np.full(shape, np.nan), np.full(shape, np.nan)
     begins, excused = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
     first = np.zeros((len(rows), 1), dtype=np.int64)
     for number, (days, weights, known) in enumerate(rows):
-        first[number] = days[0]
-        columns = days - days[0]
+        first[number] = days[-1] - width + 1 if ends_together else days[0]
+        columns = days - first[number]
         kg[number, columns] = weights
         if known.hours.size:
             hours[number, columns] = known.hours
@@ -134,7 +146,7 @@ def grid(rows: Sequence[Row]) -> Grid:
             at = np.searchsorted(days, known.anchors)
             begins[number, columns[at[at < len(days)]]] = True
         if known.excused.size:
-            away = known.excused - days[0]
+            away = known.excused - first[number]
             excused[number, away[(away >= 0) & (away < width)]] = True
     return Grid(kg=kg, hours=hours, days=first + np.arange(width), begins=begins, excused=excused)
 

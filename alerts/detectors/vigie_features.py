@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alerts.detectors import vigie_course
-from alerts.detectors.vigie_course import AVERAGES, USUAL_KG, Array, Course, Flags, Grid, earlier, forgetting_sum
+from alerts.detectors.vigie_course import (
+    AVERAGES,
+    USUAL_KG,
+    Array,
+    Columns,
+    Course,
+    Flags,
+    Grid,
+    earlier,
+    forgetting_sum,
+)
 
 
 @dataclass(frozen=True)
@@ -168,10 +178,8 @@ def _missed(grid: Grid, one: Course, columns: slice) -> Array:
     total = np.zeros((len(seen), RECENT_DAYS + days.size))
     missing.cumsum(axis=1, out=total[:, RECENT_DAYS:])
     now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one)[:, columns]
-    of = [
-        _beyond_usual(now - total[:, RECENT_DAYS - back : RECENT_DAYS - back + days.size][:, columns], rate, back)
-        for back in MISSED_OF
-    ]
+    then = [total[:, RECENT_DAYS - back : RECENT_DAYS - back + days.size][:, columns] for back in MISSED_OF]
+    of = _beyond_usual(now - np.array(then), rate, np.array(MISSED_OF)[:, np.newaxis, np.newaxis])
     last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
     in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns] * -np.log(rate)
     return np.array([*of, np.maximum(of[2] - 1, 0), np.minimum(in_a_row, MOST_SURPRISE)])
@@ -186,5 +194,5 @@ def _usually_missed(missing: Flags, one: Course) -> Array:
     return np.asarray((gone + MISSED_USUAL * MISSED_PRIOR_DAYS) / (known + MISSED_PRIOR_DAYS))
 
 
-def _beyond_usual(missed: Array, rate: Array, days: int) -> Array:
+def _beyond_usual(missed: Array, rate: Array, days: Columns) -> Array:
     return np.asarray(np.maximum((missed - days * rate) / np.sqrt(days * rate * (1 - rate) + 0.5), 0.0))

@@ -95,23 +95,27 @@ class Course:
 
     def scores(self, detector: Detector, *, plan: Plan) -> list[float]:
         """The score at each moment, from what was known then."""
-        return self.at_moments(
-            detector.scores(days, kg, plan=plan, known=known).tolist() for days, kg, known in self.to_score()
-        )
+        days, kg, known = self.whole
+        final = detector.scores(days, kg, plan=plan, known=known).tolist()
+        then = (detector.scores(days, kg, plan=plan, known=known)[-1] for days, kg, known in self.seen_otherwise())
+        return self.at_moments(final, map(float, then))
 
-    def to_score(self) -> Iterator[tuple[Days, Kilograms, Known]]:
-        """Whose scores are needed: all days with their weights, and those up to each moment that saw another weight."""
-        yield self.days, self.kg, self.known
+    @property
+    def whole(self) -> tuple[Days, Kilograms, Known]:
+        """All days with their final weights."""
+        return self.days, self.kg, self.known
+
+    def seen_otherwise(self) -> Iterator[tuple[Days, Kilograms, Known]]:
+        """The days up to each moment that saw another weight than the day's final one."""
         for moment in self.moments:
             if moment.weight_kg != self.kg[moment.number]:
                 yield self._then(moment, 0)
 
-    def at_moments(self, scored: Iterator[list[float]]) -> list[float]:
-        """The score at each moment, from the scores of what is to be scored; takes no more of them than it needs."""
-        final, kg = next(scored), self.kg.tolist()
+    def at_moments(self, final: Sequence[float], then: Iterator[float]) -> list[float]:
+        """The score at each moment: its day's final one, or `then`'s next where it saw another weight."""
+        kg = self.kg.tolist()
         return [
-            final[moment.number] if moment.weight_kg == kg[moment.number] else next(scored)[-1]
-            for moment in self.moments
+            final[moment.number] if moment.weight_kg == kg[moment.number] else next(then) for moment in self.moments
         ]
 
     def would_not_fire_at_kg(self, index: int, detector: Detector, *, plan: Plan) -> float | None:
