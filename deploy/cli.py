@@ -1,5 +1,7 @@
 """The command `vigie`: which subcommands are there? Each imports its program only when it is asked for."""
 
+import sys
+
 import typer
 
 from deploy.commands import (
@@ -18,7 +20,6 @@ from deploy.commands import (
 
 app = typer.Typer(
     name="vigie",
-    help="Vigie watches the daily weight of heart-failure patients at home, and tells a clinician in time.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +29,16 @@ simulation.bench.registered_commands.extend(measurements.app.registered_commands
 for family in (services, history, judgement, people, duty, reach, report, scales, simulation, doctor):
     app.registered_commands.extend(family.app.registered_commands)
     app.registered_groups.extend(family.app.registered_groups)
+
+
+@app.callback()
+def name_the_misspelt(context: typer.Context) -> None:
+    """Vigie watches the daily weight of heart-failure patients at home, and tells a clinician in time."""
+    from schemas import settings
+
+    if context.invoked_subcommand != "doctor":  # which says it among the rest
+        for sentence in settings.misspelt():
+            print(f"vigie: {sentence}", file=sys.stderr)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from deploy.simulated_cohort import Cohort
 from deploy.supervisor import services
 from schemas import database
 from schemas.clock import Clock, ClockSetting, open_clock, real_now
-from schemas.settings import Settings, read_settings
+from schemas.settings import Settings, misspelt, read_settings
 from simulator import live
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -40,6 +41,8 @@ Ctrl-C ends everything."""
 
 
 def main() -> None:
+    for sentence in misspelt():
+        print(f"demo: {sentence}", file=sys.stderr)
     with outcome.explained():
         run(read_settings())
 

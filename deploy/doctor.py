@@ -15,7 +15,7 @@ from schemas import database, migrate
 from schemas.clock import ClockSetting
 from schemas.database import Connection
 from schemas.heartbeat import ENDED, WORKER
-from schemas.settings import Settings
+from schemas.settings import Settings, misspelt
 
 SERVER: LiteralString = "SELECT current_setting('server_version'), current_setting('server_version_num')::int"
 OLDEST_SERVER = 15_00_00  # NULLS NOT DISTINCT
@@ -47,6 +47,8 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything, in the order in which one would repair it."""
     yield Finding(subject="Python", fine=True, sentence=platform.python_version())
+    for sentence in misspelt():
+        yield Finding(subject="settings", fine=False, needed=False, sentence=sentence)
     yield _home(settings)
     yield _clock(settings)
     yield from _database(settings)

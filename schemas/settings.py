@@ -1,11 +1,14 @@
 """How is this program configured? The only reader of the environment."""
 
 import os
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, UrlConstraints, ValidationError, field_validator
 from pydantic.networks import AnyUrl
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.clock import ClockSetting
@@ -149,6 +152,29 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **{f"VIGIE_{name}": str(value) for name, value in ours.items() if value is not None}}  # noqa: TID251 the one place
 
 
+def misspelt() -> list[str]:
+    """A sentence for each `VIGIE_…` variable of the environment that is no setting: what it sets is not set."""
+    known = set(_names())
+    ours = sorted(name.upper() for name in os.environ if name.upper().startswith("VIGIE_"))  # noqa: TID251 the one place
+    nested = tuple(f"{name}__" for name in known)  # `Settings` itself refuses what it does not know there
+    return [
+        f"{name} is ignored: {_no_setting(name)}" for name in ours if name not in known and not name.startswith(nested)
+    ]
+
+
+def _names() -> Iterator[str]:
+    """Of every setting, and of the parts of those that have some."""
+    for name, field in Settings.model_fields.items():
+        yield f"VIGIE_{name}".upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"VIGIE_{name}__{part}".upper() for part in field.annotation.model_fields)
+
+
+def _no_setting(name: str) -> str:
+    near = get_close_matches(name, _names(), n=1)
+    return f"there is no such setting; {f'is {near[0]} meant?' if near else 'the README lists them all'}"
+
+
 class BadSettingsError(Exception):
     """The environment holds a value that Vigie cannot use; the message names the variable and what is allowed."""
 
@@ -162,9 +188,11 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [
-            f"VIGIE_{'__'.join(str(part) for part in problem['loc']).upper()}: "
-            f"{problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_input=False)
-        ]
-        raise BadSettingsError("; ".join(lines)) from None
+        raise BadSettingsError("; ".join(_told(problem) for problem in error.errors(include_input=False))) from None
+
+
+def _told(problem: ErrorDetails) -> str:
+    name = f"VIGIE_{'__'.join(map(str, problem['loc']))}".upper()
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: {_no_setting(name)}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

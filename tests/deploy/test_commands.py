@@ -41,6 +41,12 @@ def test_a_bad_setting_is_named_in_one_line(
     assert "secret" not in line
 
 
+@pytest.mark.parametrize("command", ["up", "ingest", "migrate", "doctor"])
+def test_a_name_that_is_no_setting_is_said_at_every_start(start: Start, command: str) -> None:
+    lines = says(start, command, status=1, VIGIE_DATABSE_URL=NOBODY, VIGIE_DATABASE_URL=NOBODY)
+    assert len([line for line in lines if "is VIGIE_DATABASE_URL meant?" in line]) == 1
+
+
 @pytest.mark.parametrize("command", [["migrate"], ["ingest"], ["up"], ["export", "out.csv"]])
 def test_a_database_that_is_away_at_the_start_is_one_line(start: Start, command: list[str]) -> None:
     lines = says(start, *command, status=1, VIGIE_DATABASE_URL=NOBODY, VIGIE_BROKER_URL="mqtt://127.0.0.1:1")

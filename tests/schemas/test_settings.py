@@ -1,6 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
-from schemas.settings import BadSettingsError, read_settings
+from schemas.settings import BadSettingsError, Settings, misspelt, read_settings
 
 
 @pytest.mark.parametrize(
@@ -48,4 +51,43 @@ def test_an_empty_value_is_refused_instead_of_meaning_the_working_directory_or_e
     monkeypatch.setenv(name, "")
 
     with pytest.raises(BadSettingsError, match=f"{name}: is empty"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("VIGIE_DATABSE_URL", "VIGIE_DATABSE_URL is ignored: there is no such setting; is VIGIE_DATABASE_URL meant?"),
+        ("VIGIE_DATABASE__URL", "is VIGIE_DATABASE_URL meant?"),
+        ("VIGIE_BROKR__CA_FILE", "is VIGIE_BROKER__CA_FILE meant?"),
+        ("vigie_api_prot", "is VIGIE_API_PORT meant?"),
+        ("VIGIE_XYZZY", "the README lists them all"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_that_is(
+    monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.setenv(name, "geheim")
+
+    [sentence] = misspelt()
+
+    assert says in sentence
+    assert "geheim" not in sentence
+
+
+def test_every_setting_of_the_readme_is_one_and_none_is_missing_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = (Path(__file__).parents[2] / "README.md").read_text().partition("## Settings")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `VIGIE_")]
+    told = {name for row in rows for name in re.findall(r"VIGIE_[A-Z_]+", row)}
+    for name in told:
+        monkeypatch.setenv(name, "1")
+
+    assert misspelt() == []
+    assert {f"VIGIE_{name}".upper() for name in Settings.model_fields} <= told | {name.split("__")[0] for name in told}
+
+
+def test_a_misspelt_part_of_a_setting_is_told_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_INGEST__WORKR", "2")
+
+    with pytest.raises(BadSettingsError, match=r"^VIGIE_INGEST__WORKR: .* is VIGIE_INGEST__WORKER meant\?$"):
         read_settings()
