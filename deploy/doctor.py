@@ -1,10 +1,10 @@
-"""What is installed, reachable and misconfigured? Findings in plain words; nothing is changed or started."""
+"""What is installed, reachable and misconfigured? Findings in plain words; nothing stays changed or started."""
 
-import os
 import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import LiteralString
 
 import psycopg
@@ -59,8 +59,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
 def _home(settings: Settings) -> Finding:
     folder = settings.home.resolve()
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
-    fine = os.access(nearest, os.W_OK | os.X_OK)
-    sentence = f"{folder}" if fine else f"{folder} cannot be written: set VIGIE_HOME to a folder of yours"
+    try:
+        TemporaryDirectory(dir=nearest).cleanup()  # to root every folder looks writable, /proc too
+    except OSError as error:
+        fine, sentence = False, f"{folder} cannot be used ({error.strerror}): set VIGIE_HOME to a folder of yours"
+    else:
+        fine, sentence = True, f"{folder}"
     embedded = settings.database_url is None or settings.broker_url is None
     return Finding(subject="VIGIE_HOME", fine=fine, sentence=sentence, needed=embedded)
 

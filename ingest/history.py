@@ -166,6 +166,8 @@ def export_csv(conn: Connection, path: Path) -> int:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # its reader knows nothing of a part
     finally:
         part.unlink(missing_ok=True)
     return count

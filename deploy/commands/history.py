@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands.numbers import finite
+
 app = typer.Typer()
 Readings = Annotated[Path, typer.Argument(metavar="READINGS.csv", help="patient_id,measured_at,weight_kg[,device_id]")]
 
@@ -48,7 +50,7 @@ def backtest(  # noqa: PLR0913, PLR0917 one for each option
     events: Annotated[Path | None, typer.Option(metavar="EVENTS.csv", help="what really happened")] = None,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than the first of the list")] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, help="false alerts per patient-year: sets the threshold")
+        float | None, typer.Option(min=0, callback=finite, help="false alerts per patient-year: sets the threshold")
     ] = None,
     alerts: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write what would have been raised")] = None,
     scores: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write the risk at every reading")] = None,

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.commands.numbers import finite
+
 if TYPE_CHECKING:  # a fast `vigie --help`
     from schemas.settings import Settings
 
@@ -44,7 +46,8 @@ def explain(
 @app.command()
 def budget(
     target: Annotated[
-        float, typer.Argument(metavar="X", min=0.05, max=50, help="false alerts per patient-year, at most")
+        float,
+        typer.Argument(metavar="X", min=0.05, max=50, callback=finite, help="false alerts per patient-year, at most"),
     ] = 1.0,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than Vigie's own")] = None,
     nurses: Annotated[int, typer.Option(min=1, help="who share the calls")] = 1,

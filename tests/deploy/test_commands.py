@@ -86,7 +86,14 @@ def test_who_would_be_told_and_when_nobody_is_on_duty_are_commands(start: Start,
 
 
 @pytest.mark.parametrize(
-    "command", [["nonsense"], ["import"], ["backtest", "x.csv", "--budget", "-1"], ["user", "add"]]
+    "command",
+    [
+        ["nonsense"],
+        ["import"],
+        *(["backtest", "x.csv", "--budget", number] for number in ("-1", "inf", "nan", "much")),
+        ["budget", "nan"],
+        ["user", "add"],
+    ],
 )
 def test_wrong_usage_is_status_2(start: Start, command: list[str]) -> None:
     says(start, *command, status=2)
@@ -161,6 +168,21 @@ def test_a_file_that_is_not_there_is_one_line(start: Start) -> None:
 def test_the_doctor_fails_for_what_cannot_work_and_says_what_to_do(start: Start) -> None:
     lines = says(start, "doctor", status=1, VIGIE_DATABASE_URL=NOBODY)
     assert any(line.startswith("FAIL  database") and "VIGIE_DATABASE_URL" in line for line in lines)
+
+
+@pytest.mark.parametrize("home", ["/proc/vigie", "/dev/null", "/dev/null/vigie"])
+def test_the_doctor_fails_for_a_home_in_which_nothing_can_be_kept_and_so_does_what_needs_one(
+    start: Start, home: str
+) -> None:
+    lines = says(start, "doctor", status=1, VIGIE_HOME=home)
+    assert any(line.startswith(f"FAIL  VIGIE_HOME   {home} cannot be used") for line in lines)
+    (line,) = says(start, "migrate", status=1, VIGIE_HOME=home)
+    assert home in line
+
+
+def test_an_export_to_nowhere_names_the_file_that_was_asked_for(start: Start, database_url: str) -> None:
+    (line,) = says(start, "export", "/nope/x.csv", status=1, VIGIE_DATABASE_URL=database_url)
+    assert line == "vigie: /nope/x.csv: No such file or directory"
 
 
 def test_the_doctor_is_content_with_an_empty_machine(start: Start) -> None:
