@@ -37,6 +37,34 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
+def check_metrics(settings: Settings) -> None:
+    """Whether ingest's numbers can be served where they are asked for, before anything begins.
+
+    Raises:
+        PortTakenError: somebody else listens there; the setting is named.
+    """
+    _check("127.0.0.1", settings.metrics_port, setting="VIGIE_METRICS_PORT")
+
+
+def check_webhook(settings: Settings) -> None:
+    """The same of the receiver of webhooks, and of its numbers.
+
+    Raises:
+        PortTakenError: as `check_metrics`.
+    """
+    if settings.webhook_port:
+        _check(settings.webhook_host, settings.webhook_port, setting="VIGIE_WEBHOOK_PORT")
+        _check("127.0.0.1", settings.webhook_metrics_port, setting="VIGIE_WEBHOOK_METRICS_PORT")
+
+
+def _check(host: str, port: int | None, *, setting: str) -> None:
+    try:
+        if port:
+            bind(host, port).close()
+    except PortTakenError as error:
+        raise PortTakenError(f"{setting}: {error}") from None
+
+
 def for_dashboard(settings: Settings) -> int:
     """The port for the dashboard: the one that was asked for, or a free one if nobody asked.
 

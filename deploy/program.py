@@ -26,9 +26,11 @@ def ingest(settings: Settings, clock: Clock) -> None:
 
     Raises:
         CommandError: another ingest has this worker's number.
+        PortTakenError: somebody else listens at the metrics' port.
     """
     from ingest import seat, service
 
+    ports.check_metrics(settings)
     stop = threading.Event()
     with stopped_by_signals(stop.set):
         try:
@@ -105,6 +107,7 @@ def webhook(settings: Settings, clock: Clock) -> None:
 
     if settings.webhook_port is None or settings.webhook_secret is None:
         raise CommandError("set VIGIE_WEBHOOK_PORT and VIGIE_WEBHOOK_SECRET (docs/scales.md)")
+    ports.check_webhook(settings)
     _serve(create_app(settings, clock=clock), ports.bind(settings.webhook_host, settings.webhook_port))
 
 
@@ -130,7 +133,10 @@ def _serve(app: "FastAPI", listener: socket.socket) -> None:
 
 @contextmanager
 def stopped_by_signals(stop: Callable[[], None], *, limit_seconds: float = STOP_SECONDS) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks; the second, or the limit, ends at once: no line of ours minds that."""
+    """The first SIGINT, SIGTERM or SIGHUP asks; the second, or the limit, ends at once: no line of ours minds that.
+
+    Who was started by `nohup` stays when its terminal goes.
+    """
     limit = threading.Timer(limit_seconds, os._exit, (1,))
     limit.daemon = True
 
@@ -140,8 +146,9 @@ def stopped_by_signals(stop: Callable[[], None], *, limit_seconds: float = STOP_
         limit.start()
         stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, on_signal)
     try:
         yield
     finally:

@@ -21,9 +21,11 @@ def run(given: Settings) -> None:
     """Everything until a signal; see `vigie up --help`.
 
     Raises:
-        PortTakenError: `VIGIE_API_PORT` is held by somebody else.
+        PortTakenError: a port that was asked for is held by somebody else.
         psycopg.Error, BrokerError, PostgresError, MigrationError: it could not start.
     """
+    ports.check_metrics(given)
+    ports.check_webhook(given)
     with running_servers(given, port=ports.for_dashboard(given)) as settings:
         clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
         ready = for_children(settings, clock)

@@ -8,6 +8,7 @@ import pytest
 
 from clinician_api.duty import teams
 from clinician_api.enrol import enrolment
+from deploy.embedded_broker import free_port
 from schemas.database import Connection
 from schemas.duty import Team
 from tests.fixtures.commands import Start
@@ -114,11 +115,23 @@ def test_no_command_changes_the_detector_and_each_names_the_page_where_it_is_sig
     assert line.endswith(f"signature, kept with its reason: https://vigie.example{page}")
 
 
-def test_a_port_that_was_asked_for_and_is_taken_names_its_holder(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("VIGIE_API_PORT", ""),
+        ("VIGIE_METRICS_PORT", "VIGIE_METRICS_PORT: "),
+        ("VIGIE_WEBHOOK_PORT", "VIGIE_WEBHOOK_PORT: "),
+        ("VIGIE_WEBHOOK_METRICS_PORT", "VIGIE_WEBHOOK_METRICS_PORT: "),
+    ],
+)
+def test_a_port_that_was_asked_for_and_is_taken_ends_the_start_and_names_its_holder(
+    start: Start, setting: str, named: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        lines = says(start, "up", status=1, VIGIE_API_PORT=str(port))
-    assert f"cannot listen on 127.0.0.1, port {port}: " in lines[-1]
+        webhook = {"VIGIE_WEBHOOK_PORT": str(free_port()), "VIGIE_WEBHOOK_SECRET": "x" * 16}
+        lines = says(start, "up", status=1, **webhook | {setting: str(port)})
+    assert f"{named}cannot listen on 127.0.0.1, port {port}: " in lines[-1]
     assert "(process " in lines[-1]
 
 

@@ -2,16 +2,19 @@
 
 import json
 import re
-from datetime import UTC, datetime
+import signal
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ingest.message import Scale
 from ingest.reading_rows import Row, Weighing, insert
 from schemas.database import Connection
 from tests.fixtures.commands import Start
+from tests.ingest.scale import wait_until
 
 AT = datetime(2026, 2, 1, 7, tzinfo=UTC)
 HISTORY = [80.0, 80.2, 79.9, 99.0, 80.1]  # the fourth is somebody else's
@@ -70,6 +73,25 @@ def test_an_export_that_comes_back_to_its_own_database_doubles_nothing(
 ) -> None:
     said = says(start, "import", str(exported), database=database_url)
     assert re.match("0 readings stored, 5 known already, 0 in quarantine", said)
+
+
+def test_an_import_killed_half_way_leaves_nothing_and_the_next_one_stores_everything_once(
+    start: Start, tmp_path: Path, database_url: str
+) -> None:
+    file = tmp_path / "long.csv"
+    minutes = (f"P{day % 40},{(AT + timedelta(minutes=-day)).isoformat()},80.5\n" for day in range(40_000))
+    file.write_text("patient_id,measured_at,weight_kg\n" + "".join(minutes))
+    command = start("deploy.cli", "import", str(file), VIGIE_DATABASE_URL=database_url)
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        storing = (
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'FETCH%history%' OR query LIKE '%incoming%json%'"
+        )
+        assert wait_until(lambda: conn.execute(storing).fetchone() != (1,), seconds=60)  # ours names them too
+        command.process.kill()
+        assert command.process.wait(10) == -signal.SIGKILL
+        assert conn.execute("SELECT count(*) FROM reading").fetchone() == (0,)
+    said = says(start, "import", str(file), database=database_url)
+    assert said == "40000 readings stored, 0 known already, 0 in quarantine, of 40000 rows; 40 patients enrolled"
 
 
 @pytest.mark.parametrize("command", ["import", "backtest"])

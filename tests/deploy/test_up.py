@@ -44,7 +44,7 @@ def programs(command: Command) -> dict[str, psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_everything_answers_and_a_signal_ends_everything(start: Start, number: signal.Signals) -> None:
     command, address = up(start, VIGIE_CANARY_URL="json://127.0.0.1:9/canary")
     assert healthz(address)["status"] == "ok"
