@@ -116,7 +116,13 @@ def _curves(study: Study, results: Sequence[BacktestResult]) -> list[Curve]:
         chosen = Operation(
             threshold=one.threshold, sensitivity=one.sensitivity or 0.0, false_alerts_per_patient_year=rate or 0.0
         )
-        curves.append(Curve(name=one.detector, operations=list(study.curve(one.detector)), chosen=chosen))
+        curves.append(
+            Curve(
+                name=one.detector,
+                operations=list(_shown(study.curve(one.detector), f"Curve of {one.detector}")),
+                chosen=chosen,
+            )
+        )
     return curves
 
 

@@ -14,10 +14,10 @@ GOOD = "P1,2026-01-05T07:00:00+01:00,80.0\n"
 START = datetime(2026, 1, 5, 7, tzinfo=timezone(timedelta(hours=1)))
 
 
-def backtested(tmp_path: Path, text: str) -> Result:
+def backtested(tmp_path: Path, text: str, *options: str) -> Result:
     path = tmp_path / "READINGS.csv"
     path.write_text(text)
-    return CliRunner().invoke(app, ["backtest", str(path), "--json"])
+    return CliRunner().invoke(app, ["backtest", str(path), "--json", *options])
 
 
 def mornings(*kg: float) -> list[str]:
@@ -35,6 +35,9 @@ def mornings(*kg: float) -> list[str]:
         (HEADER + GOOD + "P1,2026-01-06T07:00:00[Mars/Olympus],80.0\n", "READINGS.csv, row 3, column measured_at: "),
         (HEADER + GOOD + 'P1,2026-01-06T07:00:00+01:00,"80,4"\n', "row 3, column weight_kg: has a decimal comma"),
         (HEADER + GOOD + "P1,2026-01-06T07:00:00+01:00,80,4\n", "row 3: has 4 fields, the header 3"),
+        (HEADER + GOOD + HEADER + GOOD, "READINGS.csv, row 3, column measured_at: "),
+        (HEADER + GOOD + ",2026-01-06T07:00:00+01:00,80.0\n", "READINGS.csv, row 3, column patient_id: "),
+        ("PK\x03\x04\x14\0\x06\0", "READINGS.csv, row 1: holds a NUL byte; the file is damaged or no text"),
         (HEADER.replace(",", ";") + GOOD.replace(",", ";"), "row 1: columns are not separated by commas"),
         *(
             (HEADER + GOOD + f"P1,2026-01-06T07:00:00+01:00,{kg}\n", "READINGS.csv, row 3, column weight_kg: ")
@@ -65,6 +68,34 @@ def test_rows_there_twice_count_once_and_their_order_means_nothing(tmp_path: Pat
     mixed = json.loads(backtested(tmp_path, HEADER + "".join([*reversed(rows), *rows[3:8]])).stdout)
     assert (plain["duplicates"], mixed["duplicates"]) == (0, 5)
     assert {**mixed, "duplicates": 0} == plain
+
+
+def test_one_instant_written_in_two_zones_is_one_weighing_and_two_weights_at_one_instant_are_two(
+    tmp_path: Path,
+) -> None:
+    rows = [GOOD, GOOD.replace("07:00:00+01:00", "06:00:00Z"), GOOD.replace("80.0", "80.4")]
+    figures = json.loads(backtested(tmp_path, HEADER + "".join(rows)).stdout)
+    assert (figures["readings"], figures["duplicates"]) == (2, 1)
+
+
+@pytest.mark.parametrize("rows", ["", GOOD])
+def test_a_history_too_short_for_a_rate_has_none_and_is_no_failure(tmp_path: Path, rows: str) -> None:
+    done = backtested(tmp_path, HEADER + rows)
+    figures = json.loads(done.stdout)
+    assert (done.exit_code, figures["readings"], figures["alerts_per_patient_year"]) == (0, len(rows) > 0, None)
+    assert backtested(tmp_path, HEADER + rows, "--budget", "1").exit_code == 1
+
+
+def test_a_folder_is_no_history(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["backtest", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (1, f"vigie: {tmp_path}: Is a directory\n")
+
+
+def test_two_people_on_one_scale_every_morning_are_told_and_raise_nothing(tmp_path: Path) -> None:
+    both = [row for row in mornings(*[80.0] * 30) for row in (row, row.replace("07:00:00", "07:10:00"))]
+    both[1::2] = [row.replace("80.0", "62.0") for row in both[1::2]]
+    figures = json.loads(backtested(tmp_path, HEADER + "".join(both)).stdout)
+    assert (figures["readings"], figures["doubted"], figures["alerts"], figures["weight_loss_alerts"]) == (30, 30, 0, 0)
 
 
 def test_two_people_under_one_id_raise_nothing_and_are_told(tmp_path: Path) -> None:
