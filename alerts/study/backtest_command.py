@@ -116,13 +116,8 @@ def _curves(study: Study, results: Sequence[BacktestResult]) -> list[Curve]:
         chosen = Operation(
             threshold=one.threshold, sensitivity=one.sensitivity or 0.0, false_alerts_per_patient_year=rate or 0.0
         )
-        curves.append(
-            Curve(
-                name=one.detector,
-                operations=list(_shown(study.curve(one.detector), f"Curve of {one.detector}")),
-                chosen=chosen,
-            )
-        )
+        operations = list(_shown(study.curve(one.detector), f"Curve of {one.detector}"))
+        curves.append(Curve(name=one.detector, operations=operations, chosen=chosen))
     return curves
 
 
