@@ -125,7 +125,8 @@ def _again(finding: Finding, latest: Episode, closed_at: datetime, *, now: datet
     if latest.in_band or _rank(finding.severity) > _rank(latest.severity) or worsened(finding, latest.evidence):
         return True
     judged_false = latest.closed_as_false and finding.cause != "no_transmission"  # silence is never argued away
-    return now - closed_at >= (MERGE_FALSE if judged_false else MERGE) and not finding.stale
+    since = abs(now - closed_at)  # closed by a clock that ran days ahead, it must not be still for as long again
+    return since >= (MERGE_FALSE if judged_false else MERGE) and not finding.stale
 
 
 def _note_passing(newest: Finding, latest: Episode | None) -> Action | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import LiteralString
 
 from psycopg.rows import class_row
@@ -12,6 +12,13 @@ from schemas.chain import Move, Standing
 from schemas.database import Connection
 from schemas.duty import Roster
 
+SET_BACK = timedelta(minutes=1)
+"""A clock that was set back by less delays a step by less."""
+
+# What was reckoned by a clock that ran ahead: each waits from now on as long as it had to wait then.
+RECKON_AGAIN: LiteralString = """
+UPDATE episode SET next_at = %(now)s + (next_at - waits_since), waits_since = %(now)s WHERE waits_since > %(ahead)s
+"""
 DUE: LiteralString = """
 SELECT episode_id, patient_id, severity, state, step, owner, snoozed_until IS NOT NULL AS snoozed
 FROM episode WHERE next_at <= %(now)s ORDER BY next_at, episode_id LIMIT %(limit)s
@@ -22,7 +29,8 @@ SELECT episode_id, patient_id, severity, state, step, owner, snoozed_until IS NO
 FROM episode WHERE episode_id = %(episode_id)s FOR UPDATE
 """
 MOVE_ON: LiteralString = """
-UPDATE episode SET state = 'new', step = %(step)s, next_at = %(next_at)s, snoozed_until = NULL
+UPDATE episode SET state = 'new', step = %(step)s, next_at = %(next_at)s, waits_since = %(now)s,
+                   snoozed_until = NULL
 WHERE episode_id = %(episode_id)s
 """
 RECORD: LiteralString = """
@@ -56,6 +64,7 @@ class Router:
     def go_on(self, *, limit: int) -> list[Move]:
         """The next step of up to `limit` episodes whose moment has come; those locked by others are theirs."""
         with self.conn.cursor(row_factory=class_row(Standing)) as cursor:
+            cursor.execute(RECKON_AGAIN, {"now": self.now, "ahead": self.now + SET_BACK})
             due = cursor.execute(DUE, {"now": self.now, "limit": limit}).fetchall()
         return self._step(due)
 

@@ -31,12 +31,13 @@ WHERE NOT EXISTS (SELECT FROM watch WHERE watch.patient_id = patient.patient_id)
 ORDER BY patient_id
 ON CONFLICT DO NOTHING
 """
+# Nobody is left for as long as `longest`: what lies further ahead was written by a clock that ran ahead.
 CLAIM: LiteralString = """
 SELECT watch.patient_id, watch.recorded_seen, watch.arrivals_seen < 0 AS first_light,
        coalesce(latest.arrivals, 0) AS arrivals,
        coalesce(latest.arrivals, 0) <> watch.arrivals_seen AS has_arrivals
 FROM watch LEFT JOIN latest_reading AS latest USING (patient_id)
-WHERE (watch.due_at <= %(now)s OR latest.arrivals <> watch.arrivals_seen)
+WHERE (watch.due_at <= %(now)s OR watch.due_at > %(ahead)s OR latest.arrivals <> watch.arrivals_seen)
   AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = watch.patient_id)
 ORDER BY watch.due_at, watch.patient_id
 LIMIT %(limit)s
@@ -249,10 +250,10 @@ def watch_everyone(conn: Connection, *, now: datetime) -> None:
     conn.execute(WATCH_EVERYONE, {"now": now})
 
 
-def claim(conn: Connection, *, now: datetime, limit: int) -> list[Claimed]:
+def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) -> list[Claimed]:
     """Patients with new readings or whose hour has come, locked until the transaction ends; others' are skipped."""
     with conn.cursor(row_factory=class_row(Claimed)) as cursor:
-        return cursor.execute(CLAIM, {"now": now, "limit": limit}).fetchall()
+        return cursor.execute(CLAIM, {"now": now, "ahead": now + longest, "limit": limit}).fetchall()
 
 
 def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:

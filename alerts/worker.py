@@ -163,13 +163,15 @@ class Worker:
             store.watch_everyone(conn, now=self.clock.now())
         while not self.stop.is_set():
             with self.pool.connection() as conn:
-                if self._assess_some(conn) < AT_ONCE:
+                if self.assess_some(conn) < AT_ONCE:
                     return
 
-    def _assess_some(self, conn: Connection) -> int:
+    def assess_some(self, conn: Connection) -> int:
+        """Assess up to a hundred who are due, in the caller's transaction; how many they were."""
         began = time.monotonic()
         now = self.clock.now()
-        claimed = store.claim(conn, now=now, limit=AT_ONCE)
+        postponed = timedelta(seconds=POSTPONED_SECONDS * self.clock.rate)
+        claimed = store.claim(conn, now=now, longest=AGAIN + 2 * postponed, limit=AT_ONCE)
         if not claimed:
             return 0
         batch = Batch(
@@ -178,7 +180,7 @@ class Worker:
             outages=outage_store.outages(conn, [patient.patient_id for patient in claimed], now=now),
             pauses=pause_store.pauses(conn, [patient.patient_id for patient in claimed]),
             now=now,
-            retry_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate),
+            retry_at=now + postponed,
             router=Router(conn=conn, now=now),
         )
         records = store.read(conn, claimed, now=now)

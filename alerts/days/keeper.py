@@ -21,6 +21,8 @@ log = structlog.get_logger()
 AT_ONCE = 1000
 POSTPONED_SECONDS = 300
 """Real seconds until a patient whose days could not be explained is tried again."""
+HOUR = timedelta(hours=1)
+"""A day in which clocks are turned is longer by one."""
 OVERLAP_SECONDS = 300
 """Real seconds that a reading's transaction may have been open for after the time it recorded."""
 
@@ -48,7 +50,8 @@ class Keeper:
 
     def _explain_some(self, conn: Connection) -> int:
         now = self.clock.now()
-        claimed = ledger.claim(conn, now=now, limit=AT_ONCE)
+        postponed = timedelta(seconds=POSTPONED_SECONDS * self.clock.rate)
+        claimed = ledger.claim(conn, now=now, longest=A_DAY + 2 * HOUR + postponed, limit=AT_ONCE)
         if not claimed:
             return 0
         overlap = timedelta(seconds=OVERLAP_SECONDS * self.clock.rate)
@@ -56,7 +59,7 @@ class Keeper:
         written = [explained for one in claimed if (explained := self._explain(round_, one))]
         ledger.write(conn, written, now=now)
         failed = {one.patient_id for one in claimed} - {one.patient_id for one in written}
-        ledger.postpone(conn, failed, due_at=now + timedelta(seconds=POSTPONED_SECONDS * self.clock.rate))
+        ledger.postpone(conn, failed, due_at=now + postponed)
         return len(claimed)
 
     def _explain(self, round_: "Round", one: ledger.Claimed) -> ledger.Explained | None:

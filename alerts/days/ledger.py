@@ -23,12 +23,13 @@ WHERE patient_id <> 'VIGIE-CANARY'
   AND NOT EXISTS (SELECT FROM day_watch AS known WHERE known.patient_id = patient.patient_id)
 ON CONFLICT DO NOTHING
 """
-# The scale is heard now while its connection lasts: the broker would have sent its last will.
+# What lies further ahead than `longest` was written by a clock that ran ahead. The scale is heard now while its
+# connection lasts: the broker would have sent its last will.
 CLAIM: LiteralString = """
 WITH claimed AS (
     SELECT watched.patient_id, watched.arrivals_seen, watched.explained_at, coalesce(latest.arrivals, 0) AS arrivals
     FROM day_watch AS watched LEFT JOIN latest_reading AS latest USING (patient_id)
-    WHERE watched.due_at <= %(now)s OR latest.arrivals <> watched.arrivals_seen
+    WHERE watched.due_at <= %(now)s OR watched.due_at > %(ahead)s OR latest.arrivals <> watched.arrivals_seen
     ORDER BY watched.due_at, watched.patient_id LIMIT %(limit)s
     FOR UPDATE OF watched  -- a pause that is entered meanwhile waits, and makes the patient due again (0067)
 )
@@ -135,9 +136,9 @@ def watch_everyone(conn: Connection, *, now: datetime) -> None:
     conn.execute(WATCH_EVERYONE, {"now": now})
 
 
-def claim(conn: Connection, *, now: datetime, limit: int) -> list[Claimed]:
+def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) -> list[Claimed]:
     """Patients with something new, or whose hour has come."""
-    wanted = {"now": now, "limit": limit, "unsettled_since": now.date() - OLDEST}
+    wanted = {"now": now, "ahead": now + longest, "limit": limit, "unsettled_since": now.date() - OLDEST}
     with conn.cursor(row_factory=class_row(Claimed)) as cursor:
         return cursor.execute(CLAIM, wanted).fetchall()
 

@@ -26,6 +26,17 @@ FROM (SELECT waiting.notification_id FROM notification AS waiting JOIN episode U
       LIMIT 1000 FOR UPDATE OF waiting SKIP LOCKED) AS needless
 WHERE notification.notification_id = needless.notification_id
 """
+# What a clock that ran ahead wrote, known by lying further ahead than anything waits; only quiet hours last longer.
+# What is being sent is left to its sender for one more lease.
+SET_RIGHT: LiteralString = """
+UPDATE notification SET
+    due_at = CASE WHEN leased_until > %(now)s THEN %(released)s ELSE %(now)s END,
+    leased_until = CASE WHEN leased_until > %(now)s THEN %(released)s ELSE leased_until END,
+    channel_since = least(channel_since, %(now)s)
+WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND (
+    channel_since > %(ahead)s OR leased_until > %(ahead)s
+    OR due_at > %(ahead)s AND (channel_id IS NOT NULL OR due_at = created_at OR due_at > %(now)s + interval '26 hours'))
+"""
 DUE_CHANNELS: LiteralString = """
 SELECT DISTINCT channel_id, url FROM notification JOIN usable_channel USING (channel_id)
 WHERE delivered_at IS NULL AND withdrawn_at IS NULL AND due_at <= %(now)s
@@ -117,6 +128,11 @@ class Leased:
 def withdraw(conn: Connection, *, now: datetime) -> int:
     """How many were still to be sent though their episode has been closed: they are not, and say since when."""
     return conn.execute(WITHDRAW, {"now": now}).rowcount
+
+
+def set_right(conn: Connection, *, now: datetime, lease: timedelta, longest: timedelta) -> int:
+    """How many were to wait longer than `longest`, since the clock was set back: they are due now."""
+    return conn.execute(SET_RIGHT, {"now": now, "released": now + lease, "ahead": now + longest}).rowcount
 
 
 def due_channels(conn: Connection, *, now: datetime) -> dict[int, str]:

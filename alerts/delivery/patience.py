@@ -4,6 +4,8 @@ import random
 
 FIRST_SECONDS = 5.0
 LONGEST_SECONDS = 15 * 60.0
+NEVER_SECONDS = 20 * 60.0
+"""Nothing that failed waits so long, whatever the jitter: what does was written by a clock that ran ahead."""
 
 
 def retry_seconds(tried_seconds: float) -> float:

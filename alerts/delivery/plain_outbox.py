@@ -14,7 +14,7 @@ from schemas.database import Connection
 STALE = timedelta(days=7)
 
 # A person's next channel at each attempt; one that is to be tested or verified is taken as it is. A patient who has
-# weighed meanwhile is reminded no more.
+# weighed meanwhile is reminded no more. What lies further ahead than anything waits, a clock that ran ahead wrote.
 DUE: LiteralString = """
 SELECT notice_id, address.url FROM plain_notice AS notice CROSS JOIN LATERAL (
     SELECT url FROM channel WHERE channel.channel_id = notice.channel_id AND removed_at IS NULL
@@ -30,13 +30,15 @@ SELECT notice_id, address.url FROM plain_notice AS notice CROSS JOIN LATERAL (
      ORDER BY position, channel_id LIMIT 1 OFFSET notice.attempts %% greatest(1, (
          SELECT count(*) FROM usable_channel AS counted WHERE counted.user_id = notice.user_id)))
 ) AS address
-WHERE delivered_at IS NULL AND given_up_at IS NULL AND due_at <= %(now)s AND created_at > %(stale)s
+WHERE delivered_at IS NULL AND given_up_at IS NULL AND (due_at <= %(now)s OR due_at > %(ahead)s)
+  AND created_at > %(stale)s
 ORDER BY due_at, notice_id LIMIT 5000
 """
 LEASE: LiteralString = """
 WITH due AS (
     SELECT notice_id FROM plain_notice
-    WHERE notice_id = ANY(%(notice_ids)s) AND delivered_at IS NULL AND given_up_at IS NULL AND due_at <= %(now)s
+    WHERE notice_id = ANY(%(notice_ids)s) AND delivered_at IS NULL AND given_up_at IS NULL
+      AND (due_at <= %(now)s OR due_at > %(ahead)s)
     ORDER BY due_at, notice_id LIMIT 1 FOR UPDATE SKIP LOCKED
 ), leased AS (
     UPDATE plain_notice SET due_at = %(until)s, attempts = attempts + 1
@@ -72,15 +74,17 @@ class Leased:
         return f"Leased(notice_id={self.notice_id})"
 
 
-def due(conn: Connection, *, now: datetime) -> dict[int, str]:
-    """What is due, and the addresses, which are secrets."""
-    rows = conn.execute(DUE, {"now": now, "stale": now - STALE}).fetchall()
+def due(conn: Connection, *, now: datetime, longest: timedelta) -> dict[int, str]:
+    """What is due, and the addresses, which are secrets; nothing waits as long as `longest`."""
+    rows = conn.execute(DUE, {"now": now, "stale": now - STALE, "ahead": now + longest}).fetchall()
     return {int(str(notice_id)): str(url) for notice_id, url in rows}
 
 
-def lease(conn: Connection, *, notice_ids: Sequence[int], now: datetime, until: datetime) -> Leased | None:
+def lease(
+    conn: Connection, *, notice_ids: Sequence[int], now: datetime, until: datetime, longest: timedelta
+) -> Leased | None:
     """One of these that is still due, ours until `until` once the caller has committed."""
-    wanted = {"notice_ids": list(notice_ids), "now": now, "until": until}
+    wanted = {"notice_ids": list(notice_ids), "now": now, "until": until, "ahead": now + longest}
     with conn.cursor(row_factory=class_row(Leased)) as cursor:
         return cursor.execute(LEASE, wanted).fetchone()
 

@@ -36,7 +36,7 @@ class Post:
             psycopg.Error: the database is away; also one that an ended lane met.
         """
         with self.pool.connection() as conn:
-            due = plain_outbox.due(conn, now=self.clock.now())
+            due = plain_outbox.due(conn, now=self.clock.now(), longest=self._span(patience.NEVER_SECONDS))
         gateways: dict[str, dict[int, str]] = {}
         for notice_id, url in due.items():
             gateways.setdefault(notify.gateway(url), {})[notice_id] = url
@@ -52,7 +52,13 @@ class Post:
         while not self.stop.is_set():
             now = self.clock.now()
             with self.pool.connection() as conn:  # committed before anything is sent
-                leased = plain_outbox.lease(conn, notice_ids=list(urls), now=now, until=now + self._span(LEASE_SECONDS))
+                leased = plain_outbox.lease(
+                    conn,
+                    notice_ids=list(urls),
+                    now=now,
+                    until=now + self._span(LEASE_SECONDS),
+                    longest=self._span(patience.NEVER_SECONDS),
+                )
             if leased is None:
                 return
             self.lanes.open(gateway, lambda: self._drain(gateway, urls))

@@ -45,6 +45,7 @@ class Sender:
         with self.pool.connection() as conn:
             receipts.heed(conn, now=now)
             outbox.withdraw(conn, now=now)
+            outbox.set_right(conn, now=now, lease=self._span(LEASE_SECONDS), longest=self._span(patience.NEVER_SECONDS))
             failed = route(conn, now=now, fallback=self._span(self.fallback_seconds))
         if failed:
             log.error("nobody_reached", notifications=failed)

@@ -37,7 +37,9 @@ FROM episode WHERE closed_at IS NULL
 RAISE: LiteralString = """
 WITH new AS (SELECT 'P-' || gen_random_uuid() AS patient_id FROM generate_series(1, %(count)s)),
 enrolled AS (INSERT INTO patient (patient_id, enrolled_at) SELECT patient_id, %(at)s FROM new),
-unwatched AS (INSERT INTO watch (patient_id, arrivals_seen, due_at) SELECT patient_id, 0, 'infinity' FROM new),
+unwatched AS (
+    INSERT INTO watch (patient_id, arrivals_seen, due_at) SELECT patient_id, 0, %(at)s + interval '1 day' FROM new
+),
 opened AS (
     INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
     SELECT patient_id, 'decompensation', %(severity)s, %(at)s, %(at)s, '{}' FROM new RETURNING episode_id

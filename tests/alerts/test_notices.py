@@ -19,7 +19,7 @@ def written(conn: Connection) -> list[tuple[object, ...]]:
 
 
 def due(conn: Connection, *, hours: float = 0) -> list[str]:
-    return list(plain_outbox.due(conn, now=NOW + hours * HOUR).values())
+    return list(plain_outbox.due(conn, now=NOW + hours * HOUR, longest=HOUR).values())
 
 
 def test_the_daily_count_goes_out_once_at_its_hour_and_never_hours_late(connection: Connection) -> None:

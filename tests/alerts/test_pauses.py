@@ -126,7 +126,7 @@ def test_a_pause_that_is_entered_while_the_days_are_being_explained_is_not_overl
 ) -> None:
     now = NOW + 2 * A_DAY
     with database.connect(database_url, service="alerts") as keeper, database.connect(database_url) as nurse:
-        assert [claimed.patient_id for claimed in ledger.claim(keeper, now=now, limit=10)] == ["P1"]
+        assert [claimed.patient_id for claimed in ledger.claim(keeper, now=now, longest=2 * A_DAY, limit=10)] == ["P1"]
         entering = threading.Thread(
             target=clinic.pause, args=(nurse, "P1", TODAY + A_DAY, TODAY + 9 * A_DAY), kwargs={"now": now}
         )

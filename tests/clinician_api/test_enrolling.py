@@ -253,7 +253,7 @@ def test_alerts_judge_nobody_who_has_left(connection: Connection) -> None:
         " SELECT gen_random_uuid(), 'p-0001', 'deceased', 'x', user_id, %s FROM app_user LIMIT 1",
         (now,),
     )
-    claimed = store.claim(connection, now=now + timedelta(days=1), limit=10)
+    claimed = store.claim(connection, now=now + timedelta(days=1), longest=timedelta(days=2), limit=10)
     assert [patient.patient_id for patient in claimed] == ["p-0002"]
 
 
