@@ -30,8 +30,10 @@ from schemas.database import Connection
 from schemas.settings import Settings
 
 NURSES = 200
-HUNG_SHARE = 10
-"""While a gateway hangs, one alert in so many is for it."""
+HUNG_SHARE, BESIDE_HUNG = 50, 400
+"""While a gateway hangs, one alert in so many is for it, of enough for a p99."""
+P99_AIM_MS = 2000.0
+"""What the others may take beside a gateway that hangs."""
 ALONE, ALONE_APART_SECONDS = 8, 3.0
 """Alerts at 1 a minute find the system at rest; these are as far apart as that needs."""
 PATIENCE_SECONDS = 30.0
@@ -46,8 +48,9 @@ INSERT INTO delivery_preference (user_id, bundle) SELECT user_id, false FROM app
 RAISE: LiteralString = """
 WITH new AS (
     INSERT INTO patient (patient_id, enrolled_at) VALUES (gen_random_uuid()::text, %(now)s) RETURNING patient_id
-), unwatched AS (INSERT INTO watch (patient_id, arrivals_seen, due_at) SELECT patient_id, 0, 'infinity' FROM new),
-opened AS (
+), unwatched AS (
+    INSERT INTO watch (patient_id, arrivals_seen, due_at) SELECT patient_id, 0, %(now)s + interval '1 day' FROM new
+), opened AS (
     INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evidence)
     SELECT patient_id, 'decompensation', 'alert', %(now)s, %(now)s, '{}' FROM new RETURNING episode_id
 ), told AS (
@@ -115,6 +118,8 @@ def run(*, seconds: float = 20.0) -> dict[str, object]:
             found = {who: _measure(send, good, count, apart, share) for who, send in (("vigie", ours), ("loop", rival))}
             ratio = {key: round(found["vigie"][key] / found["loop"][key], 3) for key in ("median_ms", "p99_ms")}
             cases.append({"case": name, "alerts": count, **found, "vigie_to_loop": ratio})
+            if share:
+                cases[-1]["p99_aim_ms"] = P99_AIM_MS
             _say(json.dumps(cases[-1]))
     return {"bench": "delivery", "processors": os.cpu_count(), "cases": cases}
 
@@ -125,7 +130,7 @@ def _cases(seconds: float) -> list[tuple[str, int, float, int]]:
         ("1 a minute", ALONE, ALONE_APART_SECONDS, 0),
         ("100 a minute", int(seconds * 100 / 60), 0.6, 0),
         ("1000 a minute", int(seconds * 1000 / 60), 0.06, 0),
-        ("100 a minute, another gateway hangs", int(seconds * 100 / 60), 0.6, HUNG_SHARE),
+        ("1000 a minute, another gateway hangs", BESIDE_HUNG, 0.06, HUNG_SHARE),
     ]
 
 

@@ -25,7 +25,7 @@ class SmsGateway:
         self.taken: list[str] = []
         """Those that will reach a telephone."""
         self.references: list[str] = []
-        self.on_asked: Callable[[], None] = lambda: None
+        self.on_asked: Callable[[], object] = lambda: None
         self.on_taken: Callable[[], None] = lambda: None
         self._ends = threading.Event()
 
