@@ -7,8 +7,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from clinician_api.app import create_app
+from schemas.database import Connection
 from schemas.settings import Settings
-from tests.clinician_api import seed, trying
+from tests.clinician_api import seed, test_one_tap, trying
 from tests.clinician_api.conftest import CLOCK, Screen, Site
 
 PAGES = (
@@ -86,6 +87,23 @@ def try_out(screen: Screen, database_url: str) -> None:
     screen.page.fill("#threshold", "1.4")
     screen.page.click("form[action='/detection/trials'] button")
     screen.page.wait_for_selector("progress")
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), [("fr", 1280, "light"), ("en", 390, "dark")])
+def test_axe_finds_nothing_on_the_pages_behind_a_messages_link(
+    browser: Browser, site: Site, connection: Connection, language: str, width: int, scheme: str
+) -> None:
+    screen = Screen(browser, site, width=width, locale="en-GB" if language == "en" else "fr-FR")
+    screen.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    pages = test_one_tap.in_every_state(site, connection, language=language)
+    found, titles = {}, {}
+    for name, path in pages.items():
+        screen.page.goto(path)
+        found[name], titles[name] = violations(screen), screen.page.inner_text("main")
+    screen.context.close()
+    assert {name: said for name, said in found.items() if said} == {}
+    assert len(set(titles.values())) == len(pages), "each state says something else"
+    assert all("\N{DEGREE SIGN}" in said for said in titles.values()) is (language == "fr"), "its reader's language"
 
 
 def violations(screen: Screen) -> list[str]:

@@ -16,9 +16,9 @@ from tests.clinician_api.conftest import CLOCK, Site
 class Sent:
     """One alert to one nurse, and the link in her message."""
 
-    def __init__(self, conn: Connection, *, age: timedelta = timedelta(0)) -> None:
+    def __init__(self, conn: Connection, *, age: timedelta = timedelta(0), nurse: int | None = None) -> None:
         self.conn = conn
-        self.nurse = clinic.add_user(conn, language="fr")
+        self.nurse = nurse or clinic.add_user(conn, language="fr")
         (self.number,) = clinic.raise_alerts(conn, self.nurse, severity="alarm", at=CLOCK.now() - age)
         key = conn.execute("SELECT key FROM signing_key").fetchone()
         assert key
@@ -128,6 +128,28 @@ def test_a_bundles_link_lists_its_alerts_and_each_is_taken_by_its_own_button_onc
     clinic.close_all(connection, at=CLOCK.now())
     assert phone.get(f"/b/{token}").text.count("déjà clôturée") == 2
     assert clinic.count(connection, "SELECT count(*)::int FROM acknowledgement WHERE action = 'take'") == 1
+
+
+def in_every_state(site: Site, conn: Connection, *, language: str) -> dict[str, str]:
+    """The address of a page of each kind: open, taken, closed, too old; of one alert and of several."""
+    nurse, phone = clinic.add_user(conn, language=language), site.client()
+    other = clinic.add_user(conn, role="cardiologist")
+    links = {name: Sent(conn, nurse=nurse).token for name in ("closed", "used", "taken", "open")}
+    close = "INSERT INTO acknowledgement (request_id, episode_id, action, outcome, author, at)"
+    take = "INSERT INTO acknowledgement (request_id, episode_id, action, author, at)"
+    first = "SELECT min(episode_id) FROM episode"
+    conn.execute(f"{close} SELECT gen_random_uuid(), ({first}), 'close', 'other', %s, %s", (nurse, CLOCK.now()))
+    conn.execute(f"{take} SELECT gen_random_uuid(), ({first}) + 2, 'take', %s, %s", (other, CLOCK.now()))
+    conn.commit()
+    phone.post(f"/t/{links['used']}")
+    links["expired"] = Sent(conn, nurse=nurse, age=page.VALID + timedelta(minutes=1)).token
+    numbers, bundled = bundle(conn, nurse, count=3)
+    phone.post(f"/b/{bundled}", data={"number": numbers[0]})
+    _, old = bundle(conn, nurse, count=2, age=page.VALID + timedelta(minutes=1))
+    return {name: f"/t/{token}" for name, token in links.items()} | {
+        "bundle": f"/b/{bundled}",
+        "bundle-old": f"/b/{old}",
+    }
 
 
 def test_a_bundles_link_is_valid_for_72_hours(site: Site, connection: Connection) -> None:
