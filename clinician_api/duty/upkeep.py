@@ -1,4 +1,8 @@
-"""Who looks after the installation? Operations hears of what fails, the technician of silent scales; set by anybody."""
+"""Who looks after the installation? Operations hears of what fails, the technician of silent scales.
+
+Like the calendar it is set by any clinician, and audited: whoever is there at night must be able to hand it over. But
+the last one does not leave before another is named: nobody would be told that nobody is told.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +30,14 @@ INSERT INTO user_duty (duty, user_id, entered_at, entered_by)
 SELECT %(duty)s, user_id, %(now)s, %(by)s FROM app_user WHERE user_id = %(user_id)s AND disabled_at IS NULL
 ON CONFLICT DO NOTHING
 """
+LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('vigie.upkeep'))"  # two last ones who leave at once
 END: LiteralString = """
-UPDATE user_duty SET ended_at = %(now)s, ended_by = %(by)s WHERE user_duty_id = %(number)s AND ended_at IS NULL
+UPDATE user_duty SET ended_at = %(now)s, ended_by = %(by)s
+WHERE user_duty_id = %(number)s AND ended_at IS NULL AND (
+    EXISTS (SELECT FROM contact WHERE contact.duty = user_duty.duty)
+    OR EXISTS (SELECT FROM user_duty AS other JOIN app_user USING (user_id)
+               WHERE other.duty = user_duty.duty AND other.user_duty_id <> user_duty.user_duty_id
+                 AND other.ended_at IS NULL AND disabled_at IS NULL))
 """
 
 
@@ -62,9 +72,11 @@ def add(
 
 @router.post("/duty/upkeep/{number}/end", dependencies=[OwnForm])
 def end(number: int, conn: Transaction, user: SignedIn, now: Now) -> Response:
-    """Not any more."""
-    conn.execute(END, {"number": min(number, 2**63 - 1), "now": now, "by": user.user_id})
-    return _changed(conn, str(number), by=user.user_id, at=now)
+    """Not any more, unless nobody would be left: then the page says so instead of the button."""
+    conn.execute(LOCK)
+    if conn.execute(END, {"number": min(number, 2**63 - 1), "now": now, "by": user.user_id}).rowcount:
+        return _changed(conn, str(number), by=user.user_id, at=now)
+    return RedirectResponse("/duty#upkeep", status_code=303)
 
 
 def _changed(conn: Connection, what: str, *, by: int, at: datetime) -> Response:

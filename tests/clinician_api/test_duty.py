@@ -68,7 +68,7 @@ def test_a_team_gets_its_week_and_says_who_is_told_on_sunday_at_3_a_m(
 def test_who_looks_after_the_installation_is_said_and_set_on_the_page(
     connection: Connection, nurse: httpx2.Client
 ) -> None:
-    anne = user_id(connection, seed.NURSE)
+    anne, paul = (user_id(connection, email) for email in (seed.NURSE, seed.CARDIOLOGIST))
     assert nurse.get("/duty").text.count('class="nobody"') == 2
     for _ in range(2):
         assert send(nurse, "/duty/upkeep", duty="technical", person=anne).status_code == 303
@@ -79,8 +79,13 @@ def test_who_looks_after_the_installation_is_said_and_set_on_the_page(
     assert told == [("technical", anne)]
     assert "Technicien" in nurse.get("/duty").text
     send(nurse, f"/duty/upkeep/{number}/end")
-    assert connection.execute("SELECT count(*) FROM told_of").fetchone() == (0,)
-    assert connection.execute("SELECT ended_by FROM user_duty").fetchall() == [(anne,)], "it is kept who ended it"
+    assert "ajoutez d’abord quelqu’un" in nurse.get("/duty").text
+    assert connection.execute("SELECT user_id FROM told_of").fetchall() == [(anne,)], "the last one does not leave"
+    connection.commit()
+    send(nurse, "/duty/upkeep", duty="technical", person=paul)
+    send(nurse, f"/duty/upkeep/{number}/end")
+    assert connection.execute("SELECT user_id FROM told_of").fetchall() == [(paul,)]
+    assert connection.execute("SELECT ended_by FROM user_duty ORDER BY user_duty_id").fetchall() == [(anne,), (None,)]
     connection.commit()
 
 
