@@ -1,13 +1,10 @@
 """`vigie explain`, `budget`, `shadow`: why an alert was raised, and what another detector would raise."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deploy.commands.numbers import finite
-
-if TYPE_CHECKING:  # a fast `vigie --help`
-    from schemas.settings import Settings
 
 app = typer.Typer()
 shadow = typer.Typer(help="A second detector on the same weights, for whom nobody is paged.", no_args_is_help=True)
@@ -51,7 +48,6 @@ def budget(
     ] = 1.0,
     detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than Vigie's own")] = None,
     nurses: Annotated[int, typer.Option(min=1, help="who share the calls")] = 1,
-    keep: Annotated[bool, typer.Option("--keep", hidden=True)] = False,  # noqa: FBT002 a switch
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,  # noqa: FBT002 a switch
 ) -> None:
     """Solve the threshold for a budget of false alerts, and show its price; it is put in force by a signature.
@@ -75,8 +71,6 @@ def budget(
         except registry.UnknownDetectorError as error:
             raise typer.BadParameter(str(error), param_hint="--detector") from None
         given = read_settings()
-        if keep:
-            raise outcome.CommandError(_signed(given, "A budget", "/detection"))
         now = open_clock(ClockSetting.parse(given.clock), home=given.home).now()
         with stack.migrated_database(given) as settings, database.connect(stack.url(settings)) as conn:
             try:
@@ -87,19 +81,11 @@ def budget(
             print(json.dumps(priced.as_json()))
         else:
             alarm_budget.show(priced)
-            print(f"Nothing was changed. {_signed(given, 'A budget', '/detection')}")
-
-
-@shadow.command("start", hidden=True)
-def start_shadow(detector: Annotated[str, typer.Argument()] = "") -> None:
-    """Say where a shadow is started."""
-    _refuse_shadow()
-
-
-@shadow.command("stop", hidden=True)
-def stop_shadow() -> None:
-    """Say where a shadow is stopped."""
-    _refuse_shadow()
+            print(
+                "Nothing was changed. A budget is put in force by a clinician's signature, kept with its reason:",
+                end=" ",
+            )
+            print(f"{given.screens_url}/detection")
 
 
 @shadow.command("compare")
@@ -123,15 +109,3 @@ def compare_shadow(
         print(json.dumps({"alerting_detector": names[0], "shadow_detector": names[1]} | comparison.as_json()))
     else:
         shadow_report.show(names, comparison)
-
-
-def _refuse_shadow() -> None:
-    from deploy import outcome
-    from schemas.settings import read_settings
-
-    with outcome.explained():
-        raise outcome.CommandError(_signed(read_settings(), "A shadow", "/detection/shadow"))
-
-
-def _signed(settings: "Settings", what: str, page: str) -> str:
-    return f"{what} is put in force by a clinician's signature, kept with its reason: {settings.screens_url}{page}"

@@ -58,6 +58,10 @@ def all_messages() -> dict[str, Message]:
         )
         for kind in KINDS:
             found[f"{language} {kind}"] = plain_texts.message(kind, FACTS, notice_id=3, url=URL, language=language)
+        for missing in sorted(plain_texts.MISSING[language].keys() - {FACTS["missing"]}):
+            found[f"{language} canary_late, {missing}"] = plain_texts.message(
+                "canary_late", FACTS | {"missing": missing}, notice_id=3, url=URL, language=language
+            )
     return found
 
 

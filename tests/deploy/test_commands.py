@@ -101,21 +101,6 @@ def test_wrong_usage_is_status_2(start: Start, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "page"),
-    [
-        (["budget", "1.0", "--keep"], "/detection"),
-        (["shadow", "start", "macd:1.2"], "/detection/shadow"),
-        (["shadow", "stop"], "/detection/shadow"),
-    ],
-)
-def test_no_command_changes_the_detector_and_each_names_the_page_where_it_is_signed(
-    start: Start, command: list[str], page: str
-) -> None:
-    (line,) = says(start, *command, status=1, VIGIE_PUBLIC_URL="https://vigie.example")
-    assert line.endswith(f"signature, kept with its reason: https://vigie.example{page}")
-
-
-@pytest.mark.parametrize(
     ("setting", "named"),
     [
         ("VIGIE_API_PORT", ""),
