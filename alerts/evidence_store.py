@@ -16,10 +16,11 @@ SELECT episode_id, patient_id, cause, severity, last_raised_at, evidence FROM ep
 # The window is the worker's: HISTORY before the newest weight known then.
 READINGS_THEN: LiteralString = """
 WITH known AS (
-    SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
+    SELECT %(patient_id)s AS patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
            nullif(device_id, reading.patient_id) AS device_id
     FROM reading
-    WHERE patient_id = %(patient_id)s AND recorded_at <= %(then)s AND measured_at <= %(then)s + %(future)s::interval
+    WHERE patient_id IN (SELECT %(patient_id)s UNION ALL SELECT record_id FROM merged_records(ARRAY[%(patient_id)s], %(then)s))
+      AND recorded_at <= %(then)s AND measured_at <= %(then)s + %(future)s::interval
 )
 SELECT * FROM known
 WHERE measured_at > (SELECT max(measured_at) FROM known WHERE quarantine_reason IS NULL) - %(history)s::interval

@@ -59,11 +59,12 @@ SELECT patient_id, time_zone, enrolled_at,
           AND measured_at <= %(until)s) AS last_weight_at
 FROM patient WHERE patient_id = ANY(%(patient_ids)s)
 """
+MERGED: LiteralString = "SELECT patient_id, record_id FROM merged_records(%(patient_ids)s, %(now)s)"
 READINGS: LiteralString = """
-SELECT reading.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
+SELECT wanted.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
        nullif(device_id, reading.patient_id) AS device_id
-FROM unnest(%(patient_ids)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, since)
-JOIN standing_reading AS reading ON reading.patient_id = wanted.patient_id
+FROM unnest(%(patient_ids)s::text[], %(records)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, record_id, since)
+JOIN standing_reading AS reading ON reading.patient_id = wanted.record_id
             AND reading.measured_at > wanted.since AND reading.measured_at <= %(until)s
 """
 LOCK_OPEN_EPISODES: LiteralString = """
@@ -257,13 +258,13 @@ def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) ->
 
 
 def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:
-    """What is known of the claimed patients, in four queries; their open episodes stay locked against a close."""
+    """What is known of the claimed patients, in five queries; their open episodes stay locked against a close."""
     patient_ids = [patient.patient_id for patient in claimed]
     until = now + FUTURE
     with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
         wanted = {"patient_ids": patient_ids, "now": now, "until": until, "treated": list(TREATED)}
         patients = cursor.execute(PATIENTS, wanted).fetchall()
-    readings = _readings(conn, patients, until=until)
+    readings = _readings(conn, patients, until=until, now=now)
     conn.execute(LOCK_OPEN_EPISODES, {"patient_ids": patient_ids})
     with conn.cursor(row_factory=class_row(EpisodeRow)) as cursor:
         episodes = _grouped(cursor.execute(LATEST_EPISODES, {"patient_ids": patient_ids}))
@@ -277,10 +278,22 @@ def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict
     }
 
 
-def _readings(conn: Connection, patients: Sequence[PatientRow], *, until: datetime) -> dict[str, list[ReadingRow]]:
-    """Back to HISTORY before each patient's newest weight: an imported history may end long ago."""
-    since = [(patient.last_weight_at or until) - HISTORY for patient in patients]
-    wanted = {"patient_ids": [patient.patient_id for patient in patients], "since": since, "until": until}
+def _readings(
+    conn: Connection, patients: Sequence[PatientRow], *, until: datetime, now: datetime
+) -> dict[str, list[ReadingRow]]:
+    """Back to HISTORY before each patient's newest weight: an imported history may end long ago.
+
+    Weights of a record that was merged into the patient's are the patient's.
+    """
+    since = {patient.patient_id: (patient.last_weight_at or until) - HISTORY for patient in patients}
+    merged = conn.execute(MERGED, {"patient_ids": list(since), "now": now}).fetchall()
+    records = [*((one, one) for one in since), *((str(patient), str(record)) for patient, record in merged)]
+    wanted = {
+        "patient_ids": [patient for patient, _ in records],
+        "records": [record for _, record in records],
+        "since": [since[patient] for patient, _ in records],
+        "until": until,
+    }
     with conn.cursor(row_factory=class_row(ReadingRow)) as cursor:
         return _grouped(cursor.execute(READINGS, wanted))
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
+from alerts import store
 from alerts.worker import Worker
 from clinician_api.enrol import enrolment
 from clinician_api.worklist import weights_to_check
@@ -173,6 +174,39 @@ def test_a_released_weight_is_judged_by_the_alerts(connection: Connection, datab
         decide(connection, people.signed_in(), 79, "release")
         worker.assess_due()
     assert (before, raised(connection)) == ([], [("decompensation", "alarm")])
+
+
+def test_weights_of_a_merged_record_are_known_to_the_detector_until_the_merge_is_undone(
+    connection: Connection, people: Site
+) -> None:
+    now = CLOCK.now()
+    enrolment.enrol(connection, [seed.patient(2, now=now), seed.patient(3, now=now)], now=now)
+    for number, days in enumerate((30, 20, 10), 1):
+        seed.weigh(connection, f"p-000{number}", at=now - timedelta(days=days), kg=70 + number, seq=days)
+    connection.commit()
+    client = people.signed_in()
+    known = [kgs(connection)]
+    for old, new in (("p-0003", "p-0002"), ("p-0002", "p-0001")):
+        answer = client.post(f"/patients/{old}/status", data=status(client, status="merged", into=new))
+        assert answer.status_code == 303
+        known.append(kgs(connection))
+    assert "d’après les pesées des deux dossiers" in client.get("/patients/p-0001").text
+    client.post("/patients/p-0002/status", data=status(client, status="active"))
+    assert [*known, kgs(connection)] == [[71], [71], [71, 72, 73], [71]]
+
+
+def status(client: httpx2.Client, **fields: str) -> dict[str, str]:
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/scales").text)
+    assert token
+    return {"csrf": token[1], "request_id": str(uuid.uuid4()), "reason": "deux dossiers"} | fields
+
+
+def kgs(connection: Connection) -> list[float]:
+    """What a detector is shown of the first patient."""
+    claimed = store.Claimed(patient_id="p-0001", arrivals=0, recorded_seen=None, first_light=False, has_arrivals=False)
+    record = store.read(connection, [claimed], now=CLOCK.now())["p-0001"]
+    connection.commit()
+    return sorted(row.weight_kg for row in record.readings)
 
 
 def raised(connection: Connection) -> list[tuple[object, ...]]:
