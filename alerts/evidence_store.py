@@ -19,7 +19,8 @@ WITH known AS (
     SELECT %(patient_id)s AS patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
            nullif(device_id, reading.patient_id) AS device_id
     FROM reading
-    WHERE patient_id IN (SELECT %(patient_id)s UNION ALL SELECT record_id FROM merged_records(ARRAY[%(patient_id)s], %(then)s))
+    WHERE (patient_id = %(patient_id)s
+           OR patient_id IN (SELECT record_id FROM merged_records(ARRAY[%(patient_id)s::text], %(then)s)))
       AND recorded_at <= %(then)s AND measured_at <= %(then)s + %(future)s::interval
 )
 SELECT * FROM known

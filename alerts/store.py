@@ -63,7 +63,8 @@ MERGED: LiteralString = "SELECT patient_id, record_id FROM merged_records(%(pati
 READINGS: LiteralString = """
 SELECT wanted.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
        nullif(device_id, reading.patient_id) AS device_id
-FROM unnest(%(patient_ids)s::text[], %(records)s::text[], %(since)s::timestamptz[]) AS wanted (patient_id, record_id, since)
+FROM unnest(%(patient_ids)s::text[], %(records)s::text[], %(since)s::timestamptz[])
+     AS wanted (patient_id, record_id, since)
 JOIN standing_reading AS reading ON reading.patient_id = wanted.record_id
             AND reading.measured_at > wanted.since AND reading.measured_at <= %(until)s
 """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import psycopg
 from fastapi import FastAPI, Request
@@ -38,6 +39,7 @@ from clinician_api.patient import (
 )
 from clinician_api.programme import programme
 from clinician_api.scales import scale_stock, unknown_scales
+from clinician_api.sent_forms import SentBeforeError
 from clinician_api.worklist import acts, closure, time_machine, worklist
 from schemas import database, heartbeat
 from schemas.clock import Clock
@@ -119,6 +121,7 @@ def _answer_errors(app: FastAPI) -> None:
     """Every error has a page in the reader's language, and a way on."""
     app.add_exception_handler(SignInNeededError, _to_sign_in)
     app.add_exception_handler(MergedError, _merged)
+    app.add_exception_handler(SentBeforeError, _sent_before)
     app.add_exception_handler(HTTPException, _failed)
     app.add_exception_handler(RequestValidationError, _refused)
     app.add_exception_handler(psycopg.DataError, _refused)  # what no row could hold: NUL, a number beyond its type
@@ -145,6 +148,19 @@ async def _merged(request: Request, error: Exception) -> Response:
     kept = [value for name, value in form.multi_items() if name in WRITTEN and isinstance(value, str) and value.strip()]
     page = Page(request, request.app.state.clock.now())
     return page.answer("merged.html", status=409, old=error.old, new=error.new, kept=kept)
+
+
+def _sent_before(request: Request, error: Exception) -> Response:
+    """Say so, and offer what it says now in a form of its own."""
+    assert isinstance(error, SentBeforeError)
+    said = [(name, value) for name, value in error.fields if name not in {"csrf", "request_id"}]
+    return Page(request, request.app.state.clock.now()).answer(
+        "sent_before.html",
+        status=409,
+        hidden=[(name, value) for name, value in said if name not in WRITTEN],
+        written=[(name, value) for name, value in said if name in WRITTEN],
+        request_id=uuid4(),
+    )
 
 
 def _failed(request: Request, error: Exception) -> Response:

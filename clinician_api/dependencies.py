@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, LiteralString
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from fastapi import Depends, Form, HTTPException, Request
-from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
-from clinician_api import pages
+from clinician_api import pages, sent_forms
 from clinician_api.access import sessions
 from clinician_api.language import Words, preferred
 from schemas.database import Connection
@@ -124,12 +125,33 @@ def signed_in(request: Request, conn: Transaction) -> sessions.User:
 SignedIn = Annotated[sessions.User, Depends(signed_in, scope="function")]
 
 
-async def _own_form(user: SignedIn, csrf: Annotated[str, Form()] = "") -> None:
+async def _own_form(
+    request: Request, conn: Transaction, user: SignedIn, csrf: Annotated[str, Form()] = ""
+) -> AsyncIterator[None]:
+    """The form is of this session, and was not recorded before with other words.
+
+    Raises:
+        NotYourFormError: it is another's.
+        SentBeforeError: it was.
+    """
     if not secrets.compare_digest(csrf.encode(), user.csrf_token.encode()):
         raise NotYourFormError
+    fields = [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
+    request_id = _request_id(dict(fields))
+    is_new = bool(request_id) and await run_in_threadpool(sent_forms.claim, conn, request_id, fields)
+    yield
+    if is_new and getattr(request.state, "is_page", False):  # refused or asked back: what is recorded leads elsewhere
+        await run_in_threadpool(sent_forms.release, conn, request_id)
 
 
-OwnForm = Depends(_own_form)
+def _request_id(fields: dict[str, str]) -> str:
+    try:
+        return str(UUID(fields.get("request_id", "")))
+    except ValueError:
+        return ""  # a form without a number, or none that an endpoint takes
+
+
+OwnForm = Depends(_own_form, scope="function")
 
 
 def words_of(request: Request) -> Words:
@@ -159,6 +181,7 @@ class Page:
     def answer(self, template: str, *, status: int = 200, zone: str | None = None, **content: object) -> Response:
         """A page; `zone` is the patient's, if the page is one patient's."""
         words = Words(language=self.words.language, zone=zone) if zone else self.words
+        self.request.state.is_page = True
         return pages.answer(
             template,
             words=words,

@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from clinician_api import audit
+from clinician_api import audit, sent_forms
 from clinician_api.access import passwords, sessions
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction, cookie_name, is_https
 from clinician_api.language import message
@@ -72,6 +72,7 @@ def sign_in(
         sessions.end(conn, old)
     user_id = int(str(account[0]))
     audit.write(conn, "sign_in", of=str(user_id), by=user_id, at=now)
+    sent_forms.sweep(conn)
     answer = RedirectResponse(safe_next(next), status_code=303)
     answer.set_cookie(
         cookie_name(request),

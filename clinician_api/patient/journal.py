@@ -24,10 +24,6 @@ NO_DRUG = message("Choose the kind of drug and what was changed.")
 LONG_DOSE = message("The dose may have 200 characters at most.")
 NOT_YET = message("That moment lies in the future, or before 1900: give when it happened.")
 PAST_REMINDER = message("A reminder needs a day from today on, at most two years ahead.")
-SENT_BEFORE = message(
-    "This form was recorded before, with other words (the Back button?). What you wrote now is kept below: "
-    "send it again."
-)
 LATE = timedelta(minutes=2)  # a browser's clock may be a little ahead of ours
 
 
@@ -55,12 +51,9 @@ def write(
     form = form.model_copy(update={"note": typed.note(form.note), "dose": typed.note(form.dose)})
     happened_at = typed.moment(form.at, zone=zone) if form.at else now
     problem = _fault(form, happened_at, now=now, zone=zone)
-    if problem is None and not keep(
-        conn, form, patient_id, happened_at=happened_at or now, author=user.user_id, now=now
-    ):
-        problem = SENT_BEFORE
     if problem:
         return _again(conn, page, patient_id, form, problem)
+    keep(conn, form, patient_id, happened_at=happened_at or now, author=user.user_id, now=now)
     return RedirectResponse(f"/patients/{patient_id}#journal", status_code=303)
 
 
@@ -70,7 +63,7 @@ def _again(conn: Connection, page: Page, patient_id: str, form: Entry, problem: 
     draft = Draft(
         form=form.kind, problem=said % {"length": length} if problem == TOO_LONG else said, typed=form.model_dump()
     )
-    return patients.answer(conn, page, patient_id, draft=draft, status=409 if problem == SENT_BEFORE else 422)
+    return patients.answer(conn, page, patient_id, draft=draft, status=422)
 
 
 def _fault(form: Entry, happened_at: datetime | None, *, now: datetime, zone: ZoneInfo) -> str | None:
@@ -97,10 +90,6 @@ VALUES (%(request_id)s, %(patient_id)s, %(kind)s, %(happened_at)s, %(result)s, %
 ON CONFLICT (request_id) DO NOTHING
 RETURNING entry_id
 """
-SAME: LiteralString = """
-SELECT note = %(note)s AND dose = %(dose)s AND patient_id = %(patient_id)s FROM journal_entry
-WHERE request_id = %(request_id)s
-"""
 REMIND: LiteralString = """
 INSERT INTO reminder (entry_id, patient_id, remind_on) VALUES (%(entry_id)s, %(patient_id)s, %(remind_on)s)
 """
@@ -108,19 +97,18 @@ INSERT INTO reminder (entry_id, patient_id, remind_on) VALUES (%(entry_id)s, %(p
 
 def keep(
     conn: Connection, form: Entry, patient_id: str, *, happened_at: datetime, author: int, now: datetime
-) -> bool:  # fmt: skip
-    """Record it once; False if this form was recorded before with other words."""
+) -> None:  # fmt: skip
+    """Record it once."""
     values = form.model_dump() | {"patient_id": patient_id, "happened_at": min(happened_at, now), "author": author}
     values |= {"now": now, "result": form.result if form.kind == "contact" else None}
     if form.kind != "treatment":
         values |= {"drug_class": None, "direction": None, "dose": ""}
     row = conn.execute(WRITE, values).fetchone()
     if row is None:
-        return conn.execute(SAME, values).fetchone() == (True,)
+        return  # a double click
     if remind_on := typed.day(form.remind_on):
         conn.execute(REMIND, {"entry_id": row[0], "patient_id": patient_id, "remind_on": remind_on})
     audit.write(conn, "journal.write", of=f"{patient_id} {row[0]}", by=author, at=now)
-    return True
 
 
 SEEN: LiteralString = """

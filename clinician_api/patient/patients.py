@@ -17,6 +17,7 @@ from clinician_api.dependencies import LIVE_HEADER, Now, Page, SignedIn, ThePage
 from clinician_api.language import Words, message
 from clinician_api.patient import (
     chart,
+    household,
     journal_record,
     patient_record,
     pauses,
@@ -108,6 +109,7 @@ def answer(
         table=weight_table.rows_html(rows, home=f"/patients/{quote(patient_id)}", words=words),
         weighed=sum(row.reading is not None for row in rows),
         checks=_checks([row.reading for row in rows if row.reading]),
+        housemates=household.found(conn, course.readings),
         episodes=course.episodes,
         charts=charts,
         scene=drawn,

@@ -1,5 +1,6 @@
 """Notes, contacts, treatments, weights by hand, reassigned weights: each signed, each once, no word typed lost."""
 
+import html
 import re
 import threading
 import uuid
@@ -121,10 +122,55 @@ def test_a_note_of_ten_thousand_characters_sent_four_times_is_one_and_another_un
     with ThreadPoolExecutor(4) as pool:
         codes = list(pool.map(lambda _: client.post(f"{PAGE}/journal", data=data).status_code, range(4)))
     assert codes == [303] * 4
-    edited = client.post(f"{PAGE}/journal", data=data | {"note": "après le bouton Précédent"})
-    assert (edited.status_code, "avec d&#39;autres mots" in edited.text) == (409, True)
-    assert ">après le bouton Précédent</textarea>" in edited.text
+    edited = client.post(f"{PAGE}/journal", data=data | {"note": "dans l'autre onglet"})
+    said = html.unescape(edited.text)
+    assert (edited.status_code, "avec d’autres mots" in said) == (409, True)
+    assert ">dans l'autre onglet</textarea>" in said
     assert rows(connection, "SELECT length(note) FROM journal_entry") == [(10_000,)]
+    number = re.search(r'name="request_id" value="([^"]+)"', said)
+    assert number
+    assert number[1] != data["request_id"]
+    again = data | {"note": "dans l'autre onglet", "request_id": number[1]}
+    assert [client.post(f"{PAGE}/journal", data=again).status_code for _ in range(2)] == [303, 303]
+    assert rows(connection, "SELECT length(note) FROM journal_entry ORDER BY 1") == [(19,), (10_000,)]
+
+
+@pytest.mark.parametrize("path", ["pauses", "tags", "weights", "dry-weight"])
+def test_what_a_second_tab_says_otherwise_is_never_taken_for_a_double_click(
+    connection: Connection, people: Site, path: str
+) -> None:
+    client, today = people.signed_in(), CLOCK.now().date()
+    typed = {
+        "pauses": {"kind": "other", "note": "chez sa fille", "first_day": str(today), "last_day": str(today)},
+        "tags": {"tag": "étude"},
+        "weights": {"weight": "73,6", "sure": "yes", "note": "dit au téléphone"},
+        "dry-weight": {"weight": "73,4", "reason": "hospital_stay", "note": "sortie"},
+    }[path]
+    data = form(client, **typed)
+    assert client.post(f"{PAGE}/{path}", data=data).status_code == 303
+    name = "note" if "note" in typed else "tag"
+    answer = client.post(f"{PAGE}/{path}", data=data | {name: "autre chose"})
+    assert (answer.status_code, ">autre chose</textarea>" in answer.text) == (409, True)
+    assert client.post(f"{PAGE}/{path}", data=data).status_code == 303, "a double click is none"
+
+
+def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: Connection, people: Site) -> None:
+    now = CLOCK.now()
+    for days, kg in ((20, 55.2), (9, 56.1), (4, 91.0)):
+        seed.weigh(connection, "p-0001", at=now - timedelta(days=days), kg=kg, reason="implausible_jump", seq=days)
+    connection.commit()
+    client = people.signed_in()
+    for reading_id, at in rows(connection, "SELECT reading_id, measured_at FROM reading"):
+        said = form(client, at=str(at), decision="exclude", reason="other_person", after="0")
+        assert client.post(f"{PAGE}/readings/{reading_id}", data=said).status_code == 303
+    seed.weigh(connection, "p-0001", at=now - timedelta(hours=1), kg=55.9, reason="implausible_jump", seq=1)
+    connection.commit()
+    page = client.get(PAGE).text.replace("\xa0", " ")
+    household = page.partition('id="household"')[2].partition("</ul>")[0]
+    assert household.count("<li>") == 2
+    assert "de 55,2 kg à 56,1 kg, 2 pesées, dont 2 confirmées" in household
+    assert "de 91,0 kg à 91,0 kg, 1 pesée" in household
+    assert page.count("Comme les pesées d’une autre personne qui utilise cette balance : de 55,2 kg à 56,1 kg.") == 1
 
 
 def test_a_weight_by_hand_is_judged_like_any_other_and_a_slip_of_the_keyboard_is_asked_back(
