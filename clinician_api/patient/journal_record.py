@@ -56,12 +56,6 @@ ORDER BY happened_at DESC, entry_id DESC LIMIT %(most)s
 """
 
 
-def entries(conn: Connection, patient_id: str) -> list[Entry]:
-    """The newest first, at most a hundred."""
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
-        return cursor.execute(ENTRIES, {"patient_id": patient_id, "most": MOST}).fetchall()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reminder:
     """That somebody asked to be reminded of a patient."""

@@ -11,7 +11,6 @@ from clinician_api import vocabulary
 from clinician_api.patient import chart, tag_record
 from schemas.alert import SEVERITIES, Cause, Evidence, Severity
 from schemas.database import Connection
-from schemas.patient_day import DayState
 
 MOST_READINGS = 5000
 
@@ -96,14 +95,6 @@ AROUND: LiteralString = (
 )  # fmt: skip
 
 
-def around(conn: Connection, patient_id: str) -> Around:
-    """By one query."""
-    with conn.cursor(row_factory=class_row(Around)) as cursor:
-        found = cursor.execute(AROUND, {"patient_id": patient_id}).fetchone()
-        assert found
-        return found
-
-
 @dataclass(frozen=True, kw_only=True)
 class Phone:
     """A number, of the patient unless `whose` says otherwise, and who gave it."""
@@ -120,12 +111,6 @@ SELECT number, whose, verified, u.display_name AS author, recorded_at
 FROM patient_phone JOIN app_user AS u ON u.user_id = author
 WHERE patient_id = %(patient_id)s ORDER BY phone_id DESC LIMIT 1
 """
-
-
-def phone(conn: Connection, patient_id: str) -> Phone | None:
-    """The number that holds now."""
-    with conn.cursor(row_factory=class_row(Phone)) as cursor:
-        return cursor.execute(PHONE, {"patient_id": patient_id}).fetchone()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,12 +210,6 @@ DAYS: LiteralString = """
 SELECT day, state FROM patient_day
 WHERE patient_id = %(patient_id)s AND day BETWEEN %(first)s AND %(last)s ORDER BY day
 """
-
-
-def days(conn: Connection, patient_id: str, *, first: date, last: date) -> dict[date, DayState]:
-    """What became of each of the patient's days, as far as it has been explained."""
-    asked = {"patient_id": patient_id, "first": first, "last": last}
-    return dict(conn.execute(DAYS, asked).fetchall())  # type: ignore[arg-type]  # the table's CHECK
 
 
 class Event(BaseModel):

@@ -10,7 +10,6 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from schemas.database import Connection
-from schemas.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +31,6 @@ FROM plan LEFT JOIN app_user AS u ON u.user_id = author
 WHERE patient_id = %(patient_id)s ORDER BY plan_id DESC LIMIT 50
 """
 PLAN: LiteralString = "SELECT settings FROM plan WHERE patient_id = %(patient_id)s ORDER BY plan_id DESC LIMIT 1"
-
-
-def plan(conn: Connection, patient_id: str) -> Plan:
-    """The plan in force."""
-    row = conn.execute(PLAN, {"patient_id": patient_id}).fetchone()
-    return Plan.model_validate(row[0] if row else {})
 
 
 def versions(conn: Connection, patient_id: str) -> list[Version]:

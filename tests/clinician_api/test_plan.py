@@ -77,7 +77,7 @@ def test_a_changed_plan_is_tried_and_everybody_sees_what_differs_once_it_is_sign
     expect(page.locator(".is-own")).to_have_count(2)
     expect(page.get_by_label("Pourquoi ?")).to_have_value("")  # the draft was sent
     expect(page.locator(".versions")).to_contain_text("Dr Paul Mercier")
-    assert plan_record.plan(connection, "p-0001").silence_days == 2
+    assert plan_record.versions(connection, "p-0001")[0].settings["silence_days"] == 2
     assert screen.complaints == []
 
 
