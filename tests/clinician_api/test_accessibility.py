@@ -42,8 +42,7 @@ RULES = {
 def test_axe_finds_nothing_on_any_page(
     browser: Browser, clinic: Site, database_url: str, language: str, width: int, scheme: str
 ) -> None:
-    screen = Screen(browser, clinic, width=width, locale="en-GB" if language == "en" else "fr-FR")
-    screen.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    screen = seen(browser, clinic, language=language, width=width, scheme=scheme)
     screen.page.goto("/sign-in")
     found = {"/sign-in": violations(screen)}
     page = screen.sign_in()
@@ -56,6 +55,12 @@ def test_axe_finds_nothing_on_any_page(
         found[path] = violations(screen)
     screen.context.close()
     assert {path: said for path, said in found.items() if said} == {}
+
+
+def seen(browser: Browser, site: Site, *, language: str, width: int, scheme: str) -> Screen:
+    screen = Screen(browser, site, width=width, locale="en-GB" if language == "en" else "fr-FR")
+    screen.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    return screen
 
 
 def try_out(screen: Screen, database_url: str) -> None:
@@ -93,8 +98,7 @@ def try_out(screen: Screen, database_url: str) -> None:
 def test_axe_finds_nothing_on_the_pages_behind_a_messages_link(
     browser: Browser, site: Site, connection: Connection, language: str, width: int, scheme: str
 ) -> None:
-    screen = Screen(browser, site, width=width, locale="en-GB" if language == "en" else "fr-FR")
-    screen.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    screen = seen(browser, site, language=language, width=width, scheme=scheme)
     pages = test_one_tap.in_every_state(site, connection, language=language)
     found, titles = {}, {}
     for name, path in pages.items():
