@@ -87,6 +87,7 @@ class Life(RuleBasedStateMachine):
         self.paged: set[int] = set()
         self.handed_over = Counter[int]()
         self.was_set_back = False
+        self.ahead = timedelta(0)
         self.weighed = 0
         self.troubles = 0
         """Crashes and clocks set back: each may cost one repeat."""
@@ -181,7 +182,22 @@ class Life(RuleBasedStateMachine):
 
     @rule(back=st.sampled_from([MINUTE, 10 * MINUTE, HOUR, 5 * HOUR, DAY, 4 * DAY, 20 * DAY]))
     def the_clock_is_set_back(self, back: timedelta) -> None:
-        """As when it had jumped ahead and NTP finds the right time again; all programs share it."""
+        """All programs share it."""
+        self._set_back(back)
+
+    @rule(days=st.sampled_from([1, 30, 400]))
+    def the_clock_jumps_ahead(self, days: int) -> None:
+        self.now += days * DAY
+        self.ahead += days * DAY
+        self.latest = max(self.latest, self.now)
+
+    @precondition(lambda self: self.ahead)
+    @rule()
+    def the_right_time_is_found_again(self) -> None:
+        self._set_back(self.ahead)
+        self.ahead = timedelta(0)
+
+    def _set_back(self, back: timedelta) -> None:
         self.now -= back
         self.routed_at = None
         self.was_set_back = True
