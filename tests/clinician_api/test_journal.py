@@ -168,8 +168,8 @@ def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: 
     page = client.get(PAGE).text.replace("\xa0", " ")
     household = page.partition('id="household"')[2].partition("</ul>")[0]
     assert household.count("<li>") == 2
-    assert "de 55,2 kg à 56,1 kg, 2 pesées, dont 2 confirmées" in household
-    assert "de 91,0 kg à 91,0 kg, 1 pesée" in household
+    assert "de 55,2 kg à 56,1 kg, 2 pesées, confirmées par l’équipe : 2" in household
+    assert "personne, 91,0 kg, 1 pesée" in household
     assert page.count("Comme les pesées d’une autre personne qui utilise cette balance : de 55,2 kg à 56,1 kg.") == 1
 
 
