@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from alerts.study.trial import Operation
+from alerts.study.trial import MOST_RATE, Operation
 
 WIDTH, HEIGHT = 720, 480
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 56
 COLOURS = ("#1b5e9b", "#b5440e", "#2e7d32", "#6a1b9a", "#5d4037", "#00838f")
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "4 2", "1 4")
-MOST_SHOWN = 8.0
-"""False alerts per patient-year at the right edge, at most: nobody could work with more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +25,7 @@ def draw(curves: Sequence[Curve], *, title: str) -> str:
     """The curves as an SVG document."""
     shown = [one for curve in curves for one in (*curve.operations, *([curve.chosen] if curve.chosen else []))]
     rates = [one.false_alerts_per_patient_year for one in shown]
-    frame = _Frame(most=min(MOST_SHOWN, max(2.0, *rates)) if rates else 2.0)
+    frame = _Frame(most=min(MOST_RATE, max(2.0, *rates)) if rates else 2.0)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         "<style>text { font-size: 13px }</style>",

@@ -19,6 +19,9 @@ MATCH = timedelta(days=30)
 TAIL_SHARES = np.geomspace(2e-4, 0.2, 24)
 """Of all scores: how many exceed each threshold that a curve is drawn through."""
 
+MOST_RATE = 8.0
+"""False alerts per patient-year: nobody could work with more, so no curve goes further."""
+
 
 class BudgetError(Exception):
     """There is no such budget; the message says why."""
@@ -184,7 +187,7 @@ def every(scores: Sequence[Sequence[float]]) -> NDArray[np.float64]:
 def curve(
     courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plan: Plan
 ) -> Iterator[Operation]:
-    """What thresholds from high to low give: sensitivity against false alerts per patient-year.
+    """What thresholds from high to low give: sensitivity against false alerts per patient-year, up to MOST_RATE.
 
     Raises:
         BudgetError: the courses are too short for a rate.
@@ -196,9 +199,11 @@ def curve(
     for threshold in dict.fromkeys(values[(TAIL_SHARES * len(values)).astype(np.int64)].tolist()):
         trial = with_threshold(plan, detector, max(0.0, threshold))
         found = [tally(one, score, detector=detector, plan=trial) for one, score in zip(courses, scores, strict=True)]
-        events = sum(one.events for one in found)
+        events, rate = sum(one.events for one in found), sum(one.false_alerts for one in found) / span
         yield Operation(
             threshold=threshold,
             sensitivity=sum(len(one.lead_days) for one in found) / events if events else 0.0,
-            false_alerts_per_patient_year=sum(one.false_alerts for one in found) / span,
+            false_alerts_per_patient_year=rate,
         )
+        if rate > MOST_RATE:
+            return

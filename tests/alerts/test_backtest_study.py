@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.judgement.history import Event
 from alerts.judgement.registry import DETECTORS
-from alerts.study import backtest_command, comparison, intervals, many, operating_curve
+from alerts.study import backtest_command, comparison, intervals, many, operating_curve, trial
 from alerts.study.backtest import Study
 from alerts.study.backtest_command import BadSettingError, BadUsageError, UnknownDetectorError
 from alerts.study.operating_curve import Curve
@@ -78,6 +78,7 @@ def test_the_curve_falls_with_the_threshold_and_ends_where_a_back_test_does(stud
     operations = list(study.curve("guideline"))
     thresholds = [one.threshold for one in operations]
     assert thresholds == sorted(thresholds, reverse=True)
+    assert all(one.false_alerts_per_patient_year <= trial.MOST_RATE for one in operations[:-1])
     for one in operations[::6]:
         result = study.result("guideline", threshold=one.threshold)
         assert result.false_alerts_per_patient_year == pytest.approx(one.false_alerts_per_patient_year)
