@@ -196,6 +196,7 @@ class Life(RuleBasedStateMachine):
     def the_right_time_is_found_again(self) -> None:
         self._set_back(self.ahead)
         self.ahead = timedelta(0)
+        self.route(crashes=False)  # a second later
 
     def _set_back(self, back: timedelta) -> None:
         self.now -= back
@@ -213,7 +214,7 @@ class Life(RuleBasedStateMachine):
             assert self._told() == before + sum(len(move.tell) for move in moves), "each is told, and once"
             self.routed_at = self.now
             for _, state, _, next_at, snoozed_until, *_ in self._open():
-                if next_at is not None and state in {"new", "taken"} and snoozed_until is None:
+                if next_at is not None and state == "new" and snoozed_until is None:  # else a person named the day
                     assert next_at <= self.now + 15 * DAY, "whatever the clock was, it is soon"
 
     @precondition(lambda self: self._open())
@@ -270,6 +271,7 @@ class Life(RuleBasedStateMachine):
                 outbox.failed(self.conn, leased, now=self.now, due=due, detail="", permanent=False)
         self.conn.commit()
         self.sent_at = self.now
+        self.routed_at = None  # whom nothing reached is followed by the next at once
         for delivered_at, withdrawn_at, due_at, *_ in self._rows(NOTIFIED):
             if delivered_at is None and withdrawn_at is None:
                 assert due_at <= self.now + 20 * MINUTE, "whatever the clock was, it is tried again soon"
