@@ -62,7 +62,7 @@ def scores_of(rows: Sequence[Row], *, plan: Plan) -> list[Scores]:
 
 def newest(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float:
     """The score at the newest weight alone: the last of `scores`, for less."""
-    return float(newest_of([(days, kg, known)], plan=plan)[0])
+    return float(_newest([(days, kg, known)], plan=plan)[0])
 
 
 def newest_of(rows: Sequence[Row], *, plan: Plan) -> Scores:
@@ -75,9 +75,10 @@ def _newest(rows: Sequence[Row], *, plan: Plan) -> Scores:
     one = vigie_course.course(patients)
     found = _personal(patients, one, NEWEST, plan=plan)[:, 0]
     other = ~one.believed[:, -1] | (one.first[:, 0] > patients.kg.shape[1] - 1 - WAIT_DAYS)
-    for number in np.flatnonzero(other).tolist():
-        days, kg, known = rows[number]
-        found[number] = scores(days, kg, plan=plan, known=known)[-1]
+    if other.any():
+        for number in np.flatnonzero(other).tolist():
+            days, kg, known = rows[number]
+            found[number] = scores(days, kg, plan=plan, known=known)[-1]
     return np.asarray(found)
 
 
@@ -119,14 +120,15 @@ def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _gain_kg(kg: NDArray[np.float64], one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
     """Over the lowest weight of the `gain_days` days before, less the tolerance."""
-    days, start = np.arange(kg.shape[1])[columns], one.start[:, columns]
-    before = [vigie_course.at(kg, np.maximum(days - back, start)) for back in range(1, plan.gain_days + 1)]
-    return np.asarray(kg[:, columns] - np.minimum.reduce(before) - TOLERANCE_KG)
+    days = np.arange(kg.shape[1])[columns]
+    back = np.arange(1, plan.gain_days + 1)[:, np.newaxis, np.newaxis]
+    before = vigie_course.at(kg, np.maximum(days - back, one.start[:, columns]))
+    return np.asarray(kg[:, columns] - before.min(axis=0) - TOLERANCE_KG)
 
 
 def _as_score(gains: NDArray[np.float64]) -> NDArray[np.float64]:
     """In multiples of the limit, which is the default threshold."""
-    return np.asarray((USUAL * gains).clip(0, MOST).round(3))
+    return vigie_course.within(USUAL * gains, 0.0, MOST).round(3)
 
 
 def grid(rows: Sequence[Row], *, ends_together: bool = False) -> Grid:

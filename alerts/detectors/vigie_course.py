@@ -4,9 +4,9 @@ Many patients at once: one in each row, a day in each column. Every number of a 
 before it; one patient and a hundred thousand go through the same code.
 """
 
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ FEAST_KG, FEAST_FROM, FEAST_DAYS, FEAST_FORGOTTEN_DAYS = 0.75, 356.0, 9.0, 30.0
 """People gain 1.35 % at Christmas (NoHoW 2020): most of it, from 23 December to New Year, is food."""
 CYCLE_DAYS = 146_097
 """400 years, after which the calendar and the week come again."""
+BEFORE = np.arange(1, 6)[:, np.newaxis, np.newaxis]
 BLOCK_DAYS = 512
 UP = np.exp(np.arange(BLOCK_DAYS) / AVERAGES[:, np.newaxis])[:, np.newaxis]
 SHARES = (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
@@ -47,8 +48,7 @@ def _seasons() -> Array:
 SEASON = _seasons()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """Weights in kg and hours of the day, NaN where there are none; and the days' ordinals."""
 
     kg: Array
@@ -70,15 +70,14 @@ class Grid:
         )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Course:
+class Course(NamedTuple):
     """Daily weights in kg, the last one carried over days without; what each row knows at each column."""
 
     kg: Array
     tame_kg: Array
     """Drawn to within 4 SDs of the median of the 5 days before."""
-    before_kg: list[Array]
-    """One day before, two days, …, since the last beginning."""
+    before_kg: Array
+    """One to five days before, since the last beginning: (5, patients, days)."""
     noise_kg: Array
     """The SD of this person's day noise, as known before the day."""
     believed: Flags
@@ -101,11 +100,12 @@ def course(grid: Grid) -> Course:
     start = np.maximum.accumulate(np.where(begins, columns, first), axis=1)
     carried = np.maximum(last, first)
     shown = at(grid.kg, carried)
-    kg = at(grid.kg - _of_the_hour(grid.hours, believed), carried) - of_the_season(grid.days)
-    kg = np.where(columns < first, at(kg, first), kg)
+    kg = shown - at(_of_the_hour(grid.hours, believed), carried) - of_the_season(grid.days)
+    if first.any():
+        kg = np.where(columns < first, at(kg, first), kg)
     moved = believed & ~begins & (np.abs(differences(shown)) > UNMOVED_KG)
     noise_kg = _noise(np.abs(differences(kg)), moved)
-    before = _before(kg, start, begins)
+    before = _before(kg, start)
     middle = _median_of_5(before)
     return Course(
         kg=kg,
@@ -121,12 +121,12 @@ def course(grid: Grid) -> Course:
 
 
 def _tamed(kg: Array, middle: Array, noise_kg: Array) -> Array:
-    return np.asarray(middle + (kg - middle).clip(-TAME * noise_kg, TAME * noise_kg))
+    return middle + within(kg - middle, -TAME * noise_kg, TAME * noise_kg)
 
 
 def newest_tamed(one: Course, kg: Array) -> Array:
     """What other weights in the last column would have been drawn to."""
-    middle = _median_of_5([before[:, -1:] for before in one.before_kg])
+    middle = _median_of_5(one.before_kg[..., -1:])
     return _tamed(kg, middle, one.noise_kg[:, -1:])
 
 
@@ -145,6 +145,12 @@ def of_the_season(days: Columns) -> Array:
     return np.asarray(SEASON[days % CYCLE_DAYS])
 
 
+def within(values: Array, low: Array | float, high: Array | float) -> Array:
+    """As `clip` in place, which takes four times as long for a single day."""
+    np.maximum(values, low, out=values)
+    return np.asarray(np.minimum(values, high, out=values))
+
+
 def at(values: Array, columns: Columns) -> Array:
     """Of each row, what stands at these columns of it."""
     rows = np.arange(values.shape[0])[:, np.newaxis] * values.shape[1]
@@ -160,8 +166,8 @@ def levels(one: Course) -> Array:
     totals = _exponential(np.where(columns >= one.first, one.tame_kg - at(one.kg, one.first), 0.0))
     known = np.maximum(columns - one.start + 1, 1)
     left = np.exp(-known / AVERAGES[:, np.newaxis, np.newaxis])
-    rows = np.flatnonzero(one.begins.any(axis=1))
-    if rows.size:
+    if one.begins.any():
+        rows = np.flatnonzero(one.begins.any(axis=1))
         before = np.maximum(one.start[rows] - 1, 0)[np.newaxis]
         earlier = np.take_along_axis(totals[:, rows], before, axis=2) * (one.start[rows] > 0)
         totals[:, rows] -= left[:, rows] * earlier
@@ -214,11 +220,14 @@ def _exponential(values: Array) -> Array:
 
 def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
     """Which weights are used, and with which the baseline begins: also after 10 kg, which no fluid brings in a day."""
+    highest, lowest = np.where(seen, kg, -np.inf).max(axis=1), np.where(seen, kg, np.inf).min(axis=1)
+    rows = (highest - lowest > JUMP_KG).nonzero()[0]
+    if not rows.size:
+        return seen, begins
     columns = np.arange(kg.shape[1])
-    shown = at(kg, np.maximum(np.maximum.accumulate(np.where(seen, columns, -1), axis=1), seen.argmax(axis=1)[:, None]))
-    rows = np.flatnonzero(shown.max(axis=1) - shown.min(axis=1) > JUMP_KG)
-    spread = largest_of_8(shown[rows]) + largest_of_8(-shown[rows]) if rows.size else shown[rows]
-    rows = rows[(spread > JUMP_KG).any(axis=1)]
+    last = np.maximum.accumulate(np.where(seen[rows], columns, -1), axis=1)
+    shown = at(kg[rows], np.maximum(last, seen[rows].argmax(axis=1)[:, np.newaxis]))
+    rows = rows[(largest_of_8(shown) + largest_of_8(-shown) > JUMP_KG).any(axis=1)]
     if not rows.size:
         return seen, begins
     believed, begins = seen.copy(), begins.copy()
@@ -257,11 +266,11 @@ def _of_the_hour(hours: Array, believed: Flags) -> Array:
     if not told.any():
         return np.zeros_like(hours)
     hour = np.where(told, hours, 0.0)
-    total, kept = forgetting_sum(np.stack([hour, told]), days=HOUR_DAYS)
+    total, kept = forgetting_sum(np.array([hour, told]), days=HOUR_DAYS)
     usual = total / np.maximum(kept, 0.5)
     off = np.where(told, hour - earlier(usual, hour[:, :1]), 0.0)
-    off[told.cumsum(axis=1) <= 1] = 0.0
-    return np.asarray(HOUR_KG * np.copysign((np.abs(off) - HOURS_FREE).clip(0, HOURS_MOST), off))
+    off[np.arange(len(off)), told.argmax(axis=1)] = 0.0  # the first one told: there is no usual hour yet
+    return np.asarray(HOUR_KG * np.copysign(within(np.abs(off) - HOURS_FREE, 0.0, HOURS_MOST), off))
 
 
 def _noise(sizes: Array, moved: Flags) -> Array:
@@ -279,19 +288,14 @@ def _noise(sizes: Array, moved: Flags) -> Array:
     return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))
 
 
-def _before(kg: Array, start: Columns, begins: Flags) -> list[Array]:
-    """The weights 1 to 5 days before, none from before the last beginning."""
-    before = [earlier(kg, kg[:, :1], by=min(days, kg.shape[1])) for days in range(1, 6)]
-    rows = np.flatnonzero(begins.any(axis=1))
-    if rows.size:
-        columns = np.arange(kg.shape[1])
-        for days, those in enumerate(before, start=1):
-            those[rows] = at(kg[rows], np.maximum(columns - days, np.minimum(start[rows], columns)))
-    return before
+def _before(kg: Array, start: Columns) -> Array:
+    """The weights 1 to 5 days before, none from before the last beginning: (5, patients, days)."""
+    columns = np.arange(kg.shape[1])
+    return at(kg, np.maximum(columns - BEFORE, np.minimum(start, columns)))
 
 
-def _median_of_5(values: list[Array]) -> Array:
+def _median_of_5(values: Array) -> Array:
     a, b, c, d, e = values
     low = np.maximum(np.minimum(a, b), np.minimum(c, d))
     high = np.minimum(np.maximum(a, b), np.maximum(c, d))
-    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e))
+    return np.asarray(np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), e)))

@@ -1,6 +1,7 @@
 """From what is `vigie`'s score weighed? Trends in this person's own units, the newest weights, and days missed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from alerts.detectors.vigie_course import (
     Grid,
     earlier,
     forgetting_sum,
+    within,
 )
 
 
@@ -67,13 +69,12 @@ NAMES = (
 EVERY, NEWEST = slice(None), slice(-1, None)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Seen:
+class Seen(NamedTuple):
     """What the features of some days are made of; (…, patients, days) each, or what is broadcast to that."""
 
     kg: Array
-    before_kg: tuple[Array, Array]
-    """One and two days before."""
+    before_kg: Array
+    """One and two days before: (2, patients, days)."""
     levels: Array
     """The moving averages, against the first weight."""
     first_kg: Array
@@ -92,7 +93,7 @@ def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
     steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
     return Seen(
         kg=one.kg[:, columns],
-        before_kg=(one.before_kg[0][:, columns], one.before_kg[1][:, columns]),
+        before_kg=one.before_kg[:2, :, columns],
         levels=levels[..., columns],
         first_kg=vigie_course.at(one.kg, one.first),
         usual=_usual(levels[SHORT] - levels[LONG], one)[..., columns],
@@ -109,8 +110,7 @@ def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
     gathered = vigie_course.SHARES / (1 - np.exp(-newest.days_known / vigie_course.AVERAGES[:, np.newaxis, np.newaxis]))
     steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
     step_kg = 0.0 if one.begins[0, -1] else tame_kg - one.tame_kg[:, -2:-1]
-    return replace(
-        newest,
+    return newest._replace(
         kg=kg,
         levels=newest.levels + (tame_kg - one.tame_kg[:, -1:]) * gathered,
         step_kg=np.maximum(steps[:, -8:-1].max(axis=1, keepdims=True), step_kg),
@@ -124,9 +124,9 @@ def features(days: Seen) -> Array:
     rows, n = np.empty((len(NAMES), *days.kg.shape)), len(Z_NAMES)
     np.divide(trends, days.usual, out=rows[: len(PAIRS)])
     np.divide(against, days.noise_kg, out=rows[len(PAIRS) : n])
-    rows[:n].clip(-MOST_SDS, MOST_SDS, out=rows[:n])
-    (rows[:n] / 2).clip(-1, 1, out=rows[n : 2 * n])
-    (rows[:n] - 3).clip(-1, 1, out=rows[2 * n : 3 * n])
+    within(rows[:n], -MOST_SDS, MOST_SDS)
+    within(np.divide(rows[:n], 2, out=rows[n : 2 * n]), -1.0, 1.0)
+    within(np.subtract(rows[:n], 3, out=rows[2 * n : 3 * n]), -1.0, 1.0)
     rest = rows[3 * n :]
     rest[0], rest[1], rest[2] = np.log(days.noise_kg), days.step_kg / days.noise_kg, days.step_kg
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
@@ -143,13 +143,17 @@ def _usual(trends: Array, one: Course) -> Array:
     """
     lives = np.arange(trends.shape[2]) >= one.first
     count = forgetting_sum(lives.astype(np.float64), days=TREND_DAYS) + TREND_PRIOR_DAYS
-    squares = np.where(lives, trends * trends, 0.0)
-    usual: Array | float = np.inf
-    for _ in range(2):
-        bounded = np.minimum(squares, TREND_CLIP * usual)
-        mean = (forgetting_sum(bounded, days=TREND_DAYS) + TREND_PRIOR_DAYS * TREND_PRIOR) / count
-        usual = earlier(mean, TREND_PRIOR)
-    return np.sqrt(usual)
+    squares = trends * trends
+    if not lives.all():
+        squares *= lives
+
+    def before(sizes: Array) -> Array:
+        mean = forgetting_sum(sizes, days=TREND_DAYS)
+        mean += TREND_PRIOR_DAYS * TREND_PRIOR
+        mean /= count
+        return earlier(mean, TREND_PRIOR)
+
+    return np.sqrt(before(np.minimum(squares, TREND_CLIP * before(squares))))
 
 
 def _against(days: Seen) -> tuple[Array, Array]:
@@ -159,8 +163,10 @@ def _against(days: Seen) -> tuple[Array, Array]:
     pair = np.minimum(newest, before)
     median = np.maximum(pair, np.minimum(np.maximum(newest, before), oldest))
     weeks = levels[1]
-    recent = [newest - weeks, pair - weeks, median - weeks, np.minimum(pair, oldest) - weeks]
-    against = np.array([*recent, *(median - levels[[0, 2, 3]])])
+    against = np.empty((7, *newest.shape))
+    against[0], against[1], against[2], against[3] = newest, pair, median, np.minimum(pair, oldest)
+    against[:4] -= weeks
+    against[4:] = median - levels[[0, 2, 3]]
     return against, against[2]
 
 
@@ -182,7 +188,11 @@ def _missed(grid: Grid, one: Course, columns: slice) -> Array:
     of = _beyond_usual(now - np.array(then), rate, np.array(MISSED_OF)[:, np.newaxis, np.newaxis])
     last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
     in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns] * -np.log(rate)
-    return np.array([*of, np.maximum(of[2] - 1, 0), np.minimum(in_a_row, MOST_SURPRISE)])
+    out = np.empty((len(MISSED_NAMES), *rate.shape))
+    out[: len(MISSED_OF)] = of
+    np.maximum(of[2] - 1, 0, out=out[-2])
+    np.minimum(in_a_row, MOST_SURPRISE, out=out[-1])
+    return out
 
 
 def _usually_missed(missing: Flags, one: Course) -> Array:
