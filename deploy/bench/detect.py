@@ -1,35 +1,49 @@
 """How fast are the detectors on one core? Patients per second, beside a plain numpy MACD and a scipy Theil-Sen."""
 
+import logging
+import statistics
+import tempfile
+import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, LiteralString
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
 
 from alerts.detectors import vigie
 from alerts.detectors.detector import Known
 from alerts.detectors.macd import LONG_DAYS, SHORT_DAYS
+from alerts.worker import Worker
+from clinician_api.enrol import enrolment
 from deploy.bench import peers, trial, worlds
+from deploy.embedded_postgres import EmbeddedPostgres
+from ingest import history
+from schemas import clock, database, migrate
 from schemas.plan import Plan
-from simulator import chronicle
+from simulator import chronicle, cohort
 from simulator.chronicle import Chronicle
 
 Array = NDArray[np.float64]
 DAYS, FEW, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 2000, 200, 14, 500
+HISTORY_DAYS, ASSESSED = 120, 200
+ONE_MORE: LiteralString = "UPDATE latest_reading SET arrivals = arrivals + 1"
 
 
 def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Rescore `patients` of 90 days each at every day; the per-patient forms on 200 of them."""
     people = chronicle.chronicle(worlds.USUAL, patients=FEW, days=DAYS, seed=seed)
     few, seen, plan = people.kg, peers.grid(people), Plan()
-    many = few[np.arange(patients) % FEW]
     blocks = [slice(start, min(start + vigie.BLOCK, FEW)) for start in range(0, FEW, vigie.BLOCK)]
     say("vectorised")
     again = max(1, patients // FEW)
     seconds = _seconds(lambda: [vigie.on_grid(seen.rows(block), plan=plan) for _ in range(again) for block in blocks])
     seconds *= patients / (again * FEW)
+    many = few[np.arange(patients) % FEW]
     return {
         "bench": "detect",
         "patients": patients,
@@ -40,6 +54,7 @@ def run(*, patients: int, seed: int, say: Callable[[str], None]) -> dict[str, An
         "per_patient": {detector.NAME: round(_per_patient(detector.scores, few)) for detector in peers.ALL},
         "scipy_theil_sen_newest_day_patients_per_second": round(_per_patient(_theil_sen, few)),
         "one_new_reading_us": _one_reading(people),
+        "one_new_reading_with_database_ms": _one_reading_with_database(seed=seed),
         "backtest_of_1000_patient_years_seconds": _backtest(seed=seed),
     }
 
@@ -78,6 +93,30 @@ def _one_reading(people: Chronicle) -> float:
         _seconds(lambda: [vigie.newest(days, kg[weighed], plan=plan, known=known) for _ in range(STEPS)]) / STEPS * 1e6,
         1,
     )
+
+
+def _one_reading_with_database(*, seed: int) -> float:
+    """Milliseconds (median) from the claim of a patient with one more weight to what was found, written down."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    now = clock.Clock().now()
+    (one,) = cohort.cohort(patients=1, days=HISTORY_DAYS, until=now, seed=seed)
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as postgres:
+        with database.connect(postgres.url) as conn:
+            list(migrate.migrate(conn))
+        with database.connect(postgres.url) as conn:
+            enrolment.enrol(conn, [one.new_patient], now=now)
+            history.store_history(conn, one.history, now=now)
+        with database.open_pool(postgres.url, service="alerts") as pool, database.connect(postgres.url) as conn:
+            stands = clock.Clock(start=now + timedelta(minutes=1), rate=1e-9)
+            worker = Worker(url=postgres.url, pool=pool, clock=stands, stop=threading.Event(), screens_url="")
+            worker.assess_due()
+            taken = []
+            for _ in range(ASSESSED):
+                conn.execute(ONE_MORE)
+                conn.commit()
+                taken.append(_timed(lambda: worker.assess_some(conn)))
+                conn.commit()
+    return round(statistics.median(taken) * 1e3, 2)
 
 
 def _backtest(*, seed: int) -> float:

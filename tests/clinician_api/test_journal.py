@@ -45,6 +45,7 @@ def test_a_nurse_notes_a_contact_a_treatment_and_a_reminder_that_a_colleague_see
     page.get_by_label("Rappeler le").first.fill(CLOCK.now().date().isoformat())
     page.get_by_label("Ce qui a été dit").fill(SCRIPTS)
     page.get_by_role("button", name="Enregistrer le contact").press("Enter")
+    expect(page.locator(".entry-contact")).to_have_count(1)
     page.get_by_text("Changement de traitement…").press("Enter")
     page.get_by_label("Médicament").select_option("loop_diuretic")
     page.get_by_label("Changement", exact=True).select_option("up")
