@@ -36,6 +36,7 @@ BEFORE = np.arange(1, 6)[:, np.newaxis, np.newaxis]
 BLOCK_DAYS = 512
 UP = np.exp(np.arange(BLOCK_DAYS) / AVERAGES[:, np.newaxis])[:, np.newaxis]
 SHARES = (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
+DOWN = SHARES / UP
 
 
 def _seasons() -> Array:
@@ -163,7 +164,10 @@ def levels(one: Course) -> Array:
     Each is divided by the weight that it has gathered so far, so that the first day counts for no more than it knows.
     """
     columns = np.arange(one.kg.shape[1])
-    totals = _exponential(np.where(columns >= one.first, one.tame_kg - at(one.kg, one.first), 0.0))
+    relative = one.tame_kg - at(one.kg, one.first)
+    if one.first.any():
+        relative[columns < one.first] = 0.0
+    totals = _exponential(relative)
     known = np.maximum(columns - one.start + 1, 1)
     left = np.exp(-known / AVERAGES[:, np.newaxis, np.newaxis])
     if one.begins.any():
@@ -212,9 +216,8 @@ def _exponential(values: Array) -> Array:
         head, tail = _exponential(values[:, :BLOCK_DAYS]), _exponential(values[:, BLOCK_DAYS:])
         left = np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / AVERAGES[:, np.newaxis])[:, np.newaxis]
         return np.concatenate([head, tail + head[..., -1:] * left], axis=2)
-    up = UP[:, :, :size]
-    totals = (values * up).cumsum(axis=2)
-    totals *= SHARES / up
+    totals = (values * UP[:, :, :size]).cumsum(axis=2)
+    totals *= DOWN[:, :, :size]
     return np.asarray(totals)
 
 
@@ -282,7 +285,7 @@ def _noise(sizes: Array, moved: Flags) -> Array:
     count = forgetting_sum(moved.astype(np.float64), days=NOISE_DAYS) + NOISE_PRIOR_DAYS
     usual: Array | float = prior
     for _ in range(2):
-        bounded = np.where(moved, np.minimum(sizes, NOISE_CLIP * usual), 0.0)
+        bounded = np.minimum(sizes, NOISE_CLIP * usual) * moved
         mean = (forgetting_sum(bounded, days=NOISE_DAYS) + NOISE_PRIOR_DAYS * prior) / count
         usual = earlier(mean, prior)
     return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))

@@ -1,6 +1,7 @@
 """From what is `vigie`'s score weighed? Trends in this person's own units, the newest weights, and days missed."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,7 @@ TREND_PRIOR = np.array([[[(USUAL_KG * pair.usual) ** 2]] for pair in PAIRS])
 MISSED_OF = (3, 7, 14, 28)
 """How many days were missed of so many: each in SDs beyond what is usual for this person, and never below 0."""
 RECENT_DAYS = MISSED_OF[-1]
+BACK = np.array(MISSED_OF)[:, np.newaxis, np.newaxis]
 MISSED_USUAL, MISSED_PRIOR_DAYS, MISSED_DAYS = 0.2, 15.0, 90.0
 """How often a person misses days is learnt from days before the RECENT_DAYS: so no gap makes itself usual. Learning it
 from none would lower no score ever, and call whoever weighs twice a week every week (docs/detectors.md)."""
@@ -124,10 +126,9 @@ def features(days: Seen) -> Array:
     rows, n = np.empty((len(NAMES), *days.kg.shape)), len(Z_NAMES)
     np.divide(trends, days.usual, out=rows[: len(PAIRS)])
     np.divide(against, days.noise_kg, out=rows[len(PAIRS) : n])
-    within(rows[:n], -MOST_SDS, MOST_SDS)
-    within(np.divide(rows[:n], 2, out=rows[n : 2 * n]), -1.0, 1.0)
-    within(np.subtract(rows[:n], 3, out=rows[2 * n : 3 * n]), -1.0, 1.0)
-    rest = rows[3 * n :]
+    z, rest = within(rows[:n], -MOST_SDS, MOST_SDS), rows[3 * n :]
+    within(np.divide(z, 2, out=rows[n : 2 * n]), -1.0, 1.0)
+    within(np.subtract(z, 3, out=rows[2 * n : 3 * n]), -1.0, 1.0)
     rest[0], rest[1], rest[2] = np.log(days.noise_kg), days.step_kg / days.noise_kg, days.step_kg
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
     rest[7:9] = np.log(days.usual[[WEEKS, MONTHS]])
@@ -141,11 +142,11 @@ def _usual(trends: Array, one: Course) -> Array:
 
     So an illness does not become the usual at once.
     """
-    lives = np.arange(trends.shape[2]) >= one.first
-    count = forgetting_sum(lives.astype(np.float64), days=TREND_DAYS) + TREND_PRIOR_DAYS
-    squares = trends * trends
-    if not lives.all():
+    squares, count = trends * trends, _lived(trends.shape[2])
+    if one.first.any():
+        lives = np.arange(trends.shape[2]) >= one.first
         squares *= lives
+        count = forgetting_sum(lives.astype(np.float64), days=TREND_DAYS) + TREND_PRIOR_DAYS
 
     def before(sizes: Array) -> Array:
         mean = forgetting_sum(sizes, days=TREND_DAYS)
@@ -154,6 +155,12 @@ def _usual(trends: Array, one: Course) -> Array:
         return earlier(mean, TREND_PRIOR)
 
     return np.sqrt(before(np.minimum(squares, TREND_CLIP * before(squares))))
+
+
+@lru_cache(maxsize=512)
+def _lived(days: int) -> Array:
+    """How much each of so many days from the first on tells of the usual."""
+    return forgetting_sum(np.ones((1, days)), days=TREND_DAYS) + TREND_PRIOR_DAYS
 
 
 def _against(days: Seen) -> tuple[Array, Array]:
@@ -175,17 +182,18 @@ def _missed(grid: Grid, one: Course, columns: slice) -> Array:
 
     The gap before a new beginning (hospital, holiday, another scale) is nobody's fading.
     """
-    seen = ~np.isnan(grid.kg)
-    days = np.arange(seen.shape[1])
-    missing = ~seen & ~grid.excused & (days >= one.first)
-    for row, day in zip(*one.begins.nonzero(), strict=True):
-        before = np.flatnonzero(seen[row, :day])
-        missing[row, before[-1] + 1 if len(before) else 0 : day] = False
-    total = np.zeros((len(seen), RECENT_DAYS + days.size))
+    missing = np.isnan(grid.kg)
+    days = np.arange(missing.shape[1])
+    if one.begins.any():
+        for row, day in zip(*one.begins.nonzero(), strict=True):
+            before = np.flatnonzero(~missing[row, :day])
+            missing[row, before[-1] + 1 if len(before) else 0 : day] = False
+    missing &= ~grid.excused & (days >= one.first)
+    total = np.zeros((len(missing), RECENT_DAYS + days.size))
     missing.cumsum(axis=1, out=total[:, RECENT_DAYS:])
     now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one)[:, columns]
-    then = [total[:, RECENT_DAYS - back : RECENT_DAYS - back + days.size][:, columns] for back in MISSED_OF]
-    of = _beyond_usual(now - np.array(then), rate, np.array(MISSED_OF)[:, np.newaxis, np.newaxis])
+    then = vigie_course.at(total, RECENT_DAYS + days[columns] - BACK)
+    of = _beyond_usual(now - then, rate, BACK)
     last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
     in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns] * -np.log(rate)
     out = np.empty((len(MISSED_NAMES), *rate.shape))
