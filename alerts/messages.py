@@ -66,12 +66,12 @@ def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
 
 
 def risk(score: float, *, threshold: float, above_kg: float | None, context: Context) -> Sentence:
-    """Any other detector: its score, and the distance from the usual weight."""
+    """Any other detector: the distance from the usual weight, which a nurse reads first, and its score."""
     tail = context.sentence()
     fr, en = f"risque {_fr(score)} (seuil {_fr(threshold)})", f"risk {score:.1f} (threshold {threshold:.1f})"
     if above_kg is not None:
-        fr += f" ; {_said(above_kg)['fr']} par rapport au poids habituel"
-        en += f"; {_said(above_kg)['en']} against the usual weight"
+        fr = f"{_said(above_kg)['fr']} par rapport au poids habituel ; {fr}"
+        en = f"{_said(above_kg)['en']} against the usual weight; {en}"
     return {"fr": fr + tail["fr"], "en": en + tail["en"]}
 
 

@@ -113,19 +113,23 @@ class Album:
     def waiting(self) -> None:
         """What is slow: a drawer and a search whose answers never come."""
         page = self.page
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
         for name, address in {"drawer-waiting": "**/?open=*", "search-waiting": "**/search"}.items():
             page.goto("/")
-            held: list[Route] = []
-            page.route(address, lambda route, held=held: held.append(route))
+            page.route(address, hold)
             if name == "search-waiting":
                 page.fill("#q", "ma")
             elif page.locator(".row-card a.who").count():
                 page.locator(".row-card a.who").first.click()
             page.wait_for_timeout(500)
             self.keep(name, whole=False)
+            while held:
+                held.pop().abort()
             page.unroute(address)
-            for route in held:
-                route.abort()
 
     def refused(self) -> None:
         """A form that is not ours, and a session that has ended."""
