@@ -1,6 +1,6 @@
 """What would another setting have raised on this history? Two settings, side by side, each patient by the own plan.
 
-Pure. Counted are alerts of decompensation by the detectors at work, as `trial.raises` does. The alarm far above the dry
+Pure. Counted are alerts of decompensation by the detector in force, as `trial.raises` does. The alarm far above the dry
 weight, weight loss and silence are counted where the tried plan touches them; elsewhere they are the same in both.
 """
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alerts.detectors import cardiauvergne, guideline_loss
+from alerts.detectors.detector import Detector
 from alerts.judgement.choice import Choice
 from alerts.judgement.history import Course
 from alerts.judgement.registry import DETECTORS
@@ -28,7 +29,7 @@ SILENCE = {"silence_days", "weigh_by_hour", "grace_hours"}
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Which detectors are at work, and the plans of those patients who have one."""
+    """Which detector is in force, and the plans of those patients who have one."""
 
     choice: Choice
     plans: Mapping[str, Plan] = field(default_factory=dict)
@@ -41,17 +42,17 @@ class Setting:
         return self.choice.on(self.plans.get(patient_id, self.usual))
 
     @property
-    def detectors(self) -> list[str]:
-        return [self.choice.alerting.detector]
+    def detector(self) -> Detector:
+        return DETECTORS[self.choice.alerting.detector]
 
     @property
     def threshold(self) -> float:
-        return DETECTORS[self.choice.alerting.detector].threshold(self.choice.on(self.usual))
+        return self.detector.threshold(self.choice.on(self.usual))
 
     @property
     def changes_detection(self) -> bool:
-        """Whether the detectors' own alerts may differ."""
-        return bool(self.touched & {"gain_days", "gain_kg", *(DETECTORS[name].THRESHOLD for name in self.detectors)})
+        """Whether the detector's own alerts may differ."""
+        return bool(self.touched & {"gain_days", "gain_kg", self.detector.THRESHOLD})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,16 +89,15 @@ def _precedes(alert: datetime, event: datetime) -> bool:
 
 def outcomes(study: Study, setting: Setting, *, now: datetime) -> list[Outcome]:
     """Of each course, in their order; silences that fall due after `now` do not count."""
-    scores = {name: study.scores(name) for name in setting.detectors}
     return [
         Outcome(
             patient_id=course.patient_id,
             years=trial.years(course),
-            raised=list(_raised(course, {name: scores[name][index] for name in scores}, setting)),
+            raised=list(_raised(course, scores, setting)),
             events=course.decompensations,
             rest=_rest(course, setting, now=now),
         )
-        for index, course in enumerate(study.courses)
+        for course, scores in zip(study.courses, study.scores(setting.detector.NAME), strict=True)
     ]
 
 
@@ -112,16 +112,13 @@ def _rest(course: Course, setting: Setting, *, now: datetime) -> dict[Cause, lis
     return found
 
 
-def _raised(course: Course, scores: Mapping[str, Sequence[float]], setting: Setting) -> Iterator[datetime]:
-    """Alerts of all detectors at work; what follows another's within a week is the same call."""
-    plan = setting.plan(course.patient_id)
+def _raised(course: Course, scores: Sequence[float], setting: Setting) -> Iterator[datetime]:
+    """The detector's alerts, and the alarms; what follows the other's within a week is the same call."""
+    plan, detector = setting.plan(course.patient_id), setting.detector
     usual = Plan()
     rescored = (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg)  # a score itself depends on them
-    every = []
-    for name, known in scores.items():
-        detector = DETECTORS[name]
-        values = course.scores(detector, plan=plan) if rescored else known
-        every += [(index, name) for index in trial.raises(course, values, detector=detector, plan=plan)]
+    values = course.scores(detector, plan=plan) if rescored else scores
+    every = [(index, detector.NAME) for index in trial.raises(course, values, detector=detector, plan=plan)]
     if setting.touched & ALARM:
         every += [(index, cardiauvergne.NAME) for index in trial.alarms(course, plan=plan)]
     last: tuple[datetime, str] | None = None

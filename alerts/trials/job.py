@@ -125,8 +125,7 @@ class Job:
                 self.reached(since + (until - since) * number / len(courses))
                 yield course
 
-        for name in setting.detectors:
-            study.scores(name, progress=seen)
+        study.scores(setting.detector.NAME, progress=seen)
         return compared.outcomes(study, setting, now=self.now)
 
 
