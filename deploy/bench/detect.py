@@ -1,31 +1,24 @@
 """How fast are the detectors on one core? Patients per second, beside a plain numpy MACD and a scipy Theil-Sen."""
 
-import logging
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, LiteralString
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from scipy.stats import theilslopes
+from structlog.testing import capture_logs
 
 from alerts.detectors import vigie
 from alerts.detectors.detector import Known
 from alerts.detectors.macd import LONG_DAYS, SHORT_DAYS
 from alerts.worker import Worker
-from clinician_api.enrol import enrolment
-from deploy.bench import peers, trial, worlds
-from deploy.embedded_postgres import EmbeddedPostgres
-from ingest import history
-from schemas import clock, database, migrate
+from deploy.bench import peers, simulated_clinic, trial, worlds
+from schemas import clock, database
 from schemas.plan import Plan
-from simulator import chronicle, cohort
+from simulator import chronicle
 from simulator.chronicle import Chronicle
 
 Array = NDArray[np.float64]
@@ -97,25 +90,20 @@ def _one_reading(people: Chronicle) -> float:
 
 def _one_reading_with_database(*, seed: int) -> float:
     """Milliseconds (median) from the claim of a patient with one more weight to what was found, written down."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    now = clock.Clock().now()
-    (one,) = cohort.cohort(patients=1, days=HISTORY_DAYS, until=now, seed=seed)
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as postgres:
-        with database.connect(postgres.url) as conn:
-            list(migrate.migrate(conn))
-        with database.connect(postgres.url) as conn:
-            enrolment.enrol(conn, [one.new_patient], now=now)
-            history.store_history(conn, one.history, now=now)
-        with database.open_pool(postgres.url, service="alerts") as pool, database.connect(postgres.url) as conn:
-            stands = clock.Clock(start=now + timedelta(minutes=1), rate=1e-9)
-            worker = Worker(url=postgres.url, pool=pool, clock=stands, stop=threading.Event(), screens_url="")
-            worker.assess_due()
-            taken = []
-            for _ in range(ASSESSED):
-                conn.execute(ONE_MORE)
-                conn.commit()
-                taken.append(_timed(lambda: worker.assess_some(conn)))
-                conn.commit()
+    taken = []
+    with (
+        capture_logs(),  # each round says that it assessed
+        simulated_clinic.stored(patients=1, days=HISTORY_DAYS, seed=seed) as (url, _),
+        database.open_pool(url, service="alerts") as pool,
+        database.connect(url) as conn,
+    ):
+        worker = Worker(url=url, pool=pool, clock=clock.Clock(), stop=threading.Event(), screens_url="")
+        worker.assess_due()
+        for _ in range(ASSESSED):
+            conn.execute(ONE_MORE)
+            conn.commit()
+            taken.append(_timed(lambda: worker.assess_some(conn)))
+            conn.commit()
     return round(statistics.median(taken) * 1e3, 2)
 
 

@@ -1,22 +1,17 @@
 """How long does one wait for what a change would have done? Trials of a simulated clinic, answered as in service."""
 
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, LiteralString
 from uuid import uuid4
 
 from alerts.trials.desk import Desk
-from clinician_api.enrol import enrolment
 from deploy import alarm_budget
+from deploy.bench import simulated_clinic
 from deploy.bench.ingest import BenchError
-from deploy.embedded_postgres import EmbeddedPostgres
-from ingest import history
-from schemas import clock, database, migrate
+from schemas import clock, database
 from schemas.database import Connection
-from simulator import cohort
 
 SEED = 5
 ASKED: tuple[dict[str, Any], ...] = (
@@ -44,30 +39,20 @@ def run(*, patients: int, days: int = 365, every: Sequence[dict[str, Any]] = ASK
     Raises:
         BenchError: a trial was not answered.
     """
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as postgres:
-        with database.connect(postgres.url) as conn:
-            list(migrate.migrate(conn))
-        with database.connect(postgres.url) as conn:
-            stored = _store(conn, patients=patients, days=days)
-        with database.open_pool(postgres.url, service="alerts") as pool:
+    with simulated_clinic.stored(patients=patients, days=days, seed=SEED) as (url, stored):
+        with database.connect(url) as conn:
+            conn.execute(ADD_USER)
+        with database.open_pool(url, service="alerts") as pool:
             desk = Desk(
-                url=postgres.url,
+                url=url,
                 pool=pool,
                 clock=clock.Clock(),
                 stop=threading.Event(),
                 simulated=alarm_budget.simulated,
             )
-            with database.connect(postgres.url, autocommit=True) as conn:
+            with database.connect(url, autocommit=True) as conn:
                 trials = [_try(conn, desk, asked) for asked in every]
     return {"bench": "tryout", "patients": patients, "days": days, "readings": stored, "aim_s": 10, "trials": trials}
-
-
-def _store(conn: Connection, *, patients: int, days: int) -> int:
-    now = clock.Clock().now()
-    people = cohort.cohort(patients=patients, days=days, until=now, seed=SEED)
-    enrolment.enrol(conn, [one.new_patient for one in people], now=now)
-    conn.execute(ADD_USER)
-    return history.store_history(conn, (reading for one in people for reading in one.history), now=now).stored
 
 
 def _try(conn: Connection, desk: Desk, asked: dict[str, Any]) -> dict[str, object]:
