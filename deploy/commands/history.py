@@ -48,7 +48,7 @@ def export(readings: Annotated[Path, typer.Argument(metavar="READINGS.csv")]) ->
 def backtest(  # noqa: PLR0913, PLR0917 one for each option
     readings: Readings,
     events: Annotated[Path | None, typer.Option(metavar="EVENTS.csv", help="what really happened")] = None,
-    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than the first of the list")] = None,
+    detector: Annotated[str | None, typer.Option(metavar="NAME", help="another than Vigie's own")] = None,
     budget: Annotated[
         float | None, typer.Option(min=0, callback=finite, help="false alerts per patient-year: sets the threshold")
     ] = None,

@@ -26,6 +26,7 @@ def test_the_whole_morning_by_keyboard_alone(connection: Connection, clinic: Sit
     page.keyboard.type(seed.PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector(".row-card")
+    screen.listening()
     for left in range(alerts, 0, -1):
         if not page.locator("#drawer-title").count():  # at first, and again at the end of the list
             page.keyboard.press("j")
