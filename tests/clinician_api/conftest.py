@@ -3,6 +3,8 @@
 import re
 import threading
 from collections.abc import Iterator
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -18,6 +20,13 @@ from schemas.settings import Settings
 from tests.clinician_api import seed
 
 CLOCK = Clock()
+
+
+def today() -> date:
+    """By the patients' calendar, which is a day ahead of UTC's around midnight."""
+    return CLOCK.now().astimezone(ZoneInfo("Europe/Paris")).date()
+
+
 RECEIPTS_SECRET = "a-secret-of-the-provider"
 
 

@@ -17,7 +17,7 @@ from clinician_api.patient import journal_record
 from schemas import database
 from schemas.database import Connection
 from tests.clinician_api import seed
-from tests.clinician_api.conftest import CLOCK, Screen, Site
+from tests.clinician_api.conftest import CLOCK, Screen, Site, today
 from tests.clinician_api.test_accessibility import violations
 
 PAGE = "/patients/p-0001"
@@ -42,7 +42,7 @@ def test_a_nurse_notes_a_contact_a_treatment_and_a_reminder_that_a_colleague_see
     page.goto(PAGE)
     page.get_by_text("Contact…").press("Enter")
     page.get_by_label("Quel résultat ?").select_option("voicemail")
-    page.get_by_label("Rappeler le").first.fill(CLOCK.now().date().isoformat())
+    page.get_by_label("Rappeler le").first.fill(today().isoformat())
     page.get_by_label("Ce qui a été dit").fill(SCRIPTS)
     page.get_by_role("button", name="Enregistrer le contact").press("Enter")
     expect(page.locator(".entry-contact")).to_have_count(1)
@@ -54,7 +54,7 @@ def test_a_nurse_notes_a_contact_a_treatment_and_a_reminder_that_a_colleague_see
     expect(page.locator(".entry").first).to_contain_text("Diurétique de l'anse, dose augmentée: furosémide 40 → 80 mg")
     expect(page.locator(".entry .note")).to_have_text(SCRIPTS)
     expect(page.locator("#due")).to_contain_text("Anne Roux")
-    assert [one.note for one in journal_record.due(connection, today=CLOCK.now().date())] == [SCRIPTS]
+    assert [one.note for one in journal_record.due(connection, today=today())] == [SCRIPTS]
     page.get_by_role("button", name="Se déconnecter").click()
     page = screen.sign_in(email=seed.CARDIOLOGIST)
     page.goto(PAGE)
@@ -64,7 +64,7 @@ def test_a_nurse_notes_a_contact_a_treatment_and_a_reminder_that_a_colleague_see
     contact.get_by_role("button", name="Fait").click()
     expect(contact).to_contain_text("fait par Dr Paul Mercier")
     expect(page.locator(".due")).to_have_count(0)
-    assert journal_record.due(connection, today=CLOCK.now().date() + timedelta(days=9)) == []
+    assert journal_record.due(connection, today=today() + timedelta(days=9)) == []
     assert screen.complaints == []
 
 
@@ -140,9 +140,9 @@ def test_a_note_of_ten_thousand_characters_sent_four_times_is_one_and_another_un
 def test_what_a_second_tab_says_otherwise_is_never_taken_for_a_double_click(
     connection: Connection, people: Site, path: str
 ) -> None:
-    client, today = people.signed_in(), CLOCK.now().date()
+    client, day = people.signed_in(), today()
     typed = {
-        "pauses": {"kind": "other", "note": "chez sa fille", "first_day": str(today), "last_day": str(today)},
+        "pauses": {"kind": "other", "note": "chez sa fille", "first_day": str(day), "last_day": str(day)},
         "tags": {"tag": "étude"},
         "weights": {"weight": "73,6", "sure": "yes", "note": "dit au téléphone"},
         "dry-weight": {"weight": "73,4", "reason": "hospital_stay", "note": "sortie"},
@@ -296,12 +296,12 @@ def test_a_dry_weight_from_the_day_of_the_discharge_is_an_anchor_of_that_day(
     connection: Connection, people: Site
 ) -> None:
     client = people.signed_in()
-    day = CLOCK.now().date() - timedelta(days=5)
+    day = today() - timedelta(days=5)
     given = form(client, weight="70,4", reason="hospital_stay", since=day.isoformat(), note="sortie")
     assert client.post(f"{PAGE}/dry-weight", data=given).status_code == 303
     last = "(valid_from AT TIME ZONE 'Europe/Paris')::date, reason FROM dry_weight ORDER BY dry_weight_id DESC LIMIT 1"
     assert rows(connection, f"SELECT {last}") == [(day, "hospital_stay")]
-    tomorrow = CLOCK.now().date() + timedelta(days=2)
+    tomorrow = today() + timedelta(days=2)
     for wrong in ({"since": tomorrow.isoformat()}, {"since": "2001-01-01"}, {"reason": ""}, {"reason": "because"}):
         answer = client.post(f"{PAGE}/dry-weight", data=given | form(client) | wrong)
         assert answer.status_code == 422, wrong

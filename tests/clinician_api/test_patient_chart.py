@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from schemas.database import Connection
 from tests.clinician_api import seed
-from tests.clinician_api.conftest import CLOCK, Screen, Site, dots
+from tests.clinician_api.conftest import CLOCK, Screen, Site, dots, today
 
 PAGE = "/patients/p-0001"
 
@@ -24,7 +24,7 @@ def charted(connection: Connection, people: Site) -> Site:
     for days, state in ((6, "scale_silent"), (5, "scale_silent"), (2, "waiting")):
         connection.execute(
             "INSERT INTO patient_day (patient_id, day, state, explained_at) VALUES ('p-0001', %s, %s, now())",
-            ((now - timedelta(days=days)).date(), state),
+            (today() - timedelta(days=days), state),
         )
     connection.commit()
     return people

@@ -3,7 +3,6 @@
 import re
 from datetime import date, timedelta
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -11,13 +10,9 @@ from playwright.sync_api import expect
 
 from clinician_api.patient import pauses
 from schemas.database import Connection
-from tests.clinician_api.conftest import CLOCK, Screen, Site
+from tests.clinician_api.conftest import Screen, Site, today
 
 DAY = timedelta(days=1)
-
-
-def today() -> date:
-    return CLOCK.now().astimezone(ZoneInfo("Europe/Paris")).date()
 
 
 def form(client: httpx2.Client, **fields: str) -> dict[str, str]:

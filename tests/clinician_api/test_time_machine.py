@@ -23,7 +23,7 @@ def then(connection: Connection, people: Site) -> datetime:
     assert row
     raised = row[0]
     assert isinstance(raised, datetime)
-    seed.weigh(connection, "p-0001", at=raised - 24 * HOUR, kg=80.0, seq=1)
+    seed.weigh(connection, "p-0001", at=raised - 48 * HOUR, kg=80.0, seq=1)
     seed.weigh(connection, "p-0001", at=raised - HOUR, kg=82.5, seq=2)
     connection.commit()
     return raised
@@ -71,7 +71,7 @@ def test_a_weight_that_came_late_was_not_known(connection: Connection, then: dat
     connection.execute(
         "INSERT INTO reading (site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,"
         " source, raw) VALUES ('home', 'scale-0001', 9, 'p-0001', %s, %s, %s, 99, 'native-1', '{}')",
-        (then - 24 * HOUR * 2, then + HOUR, then + HOUR),
+        (then - 96 * HOUR, then + HOUR, then + HOUR),
     )
     assert [p.weight_kg for p in one(connection, then).days] == [80.0, 82.5]
     assert [p.weight_kg for p in one(connection, then + 2 * HOUR).days] == [99.0, 80.0, 82.5]
