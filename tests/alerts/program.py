@@ -112,8 +112,9 @@ class Mailbox:
 
 
 def text(message: EmailMessage) -> str:
-    """Everything a provider could read."""
-    return "\n".join([message["subject"], message.as_bytes().decode(), *said(message)])
+    """Everything a provider could read, but for the random digits of the message's own number."""
+    whole = message.as_bytes().decode().replace(message["Message-ID"].strip(), "")
+    return "\n".join([message["subject"], whole, *said(message)])
 
 
 def said(message: EmailMessage) -> list[str]:
