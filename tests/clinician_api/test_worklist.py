@@ -251,7 +251,7 @@ def wanted() -> Wanted:
 def test_the_days_kept_for_a_row_follow_what_arrives_and_what_is_reviewed(connection: Connection) -> None:
     seed.clinic(connection, now=CLOCK.now(), days=40)
     before = {one.patient_id: one.days for one in entries.entries(connection, wanted())}["p-0011"]
-    seed.weigh(connection, "p-0011", at=CLOCK.now() + timedelta(hours=20), kg=99.9, seq=5000)
+    seed.weigh(connection, "p-0011", at=CLOCK.now() + timedelta(hours=24), kg=99.9, seq=5000)
     after = {one.patient_id: one for one in entries.entries(connection, wanted())}["p-0011"]
     assert [*before, [after.days[-1][0], 99.9]] == after.days
     kept = connection.execute("SELECT days FROM recent_weights WHERE patient_id = 'p-0011'").fetchone()
