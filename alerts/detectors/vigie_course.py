@@ -32,7 +32,8 @@ FEAST_KG, FEAST_FROM, FEAST_DAYS, FEAST_FORGOTTEN_DAYS = 0.75, 356.0, 9.0, 30.0
 """People gain 1.35 % at Christmas (NoHoW 2020): most of it, from 23 December to New Year, is food."""
 CYCLE_DAYS = 146_097
 """400 years, after which the calendar and the week come again."""
-BEFORE = np.arange(1, 6)[:, np.newaxis, np.newaxis]
+REMEMBERED = 5
+BEFORE = np.arange(1, REMEMBERED + 1)[:, np.newaxis, np.newaxis]
 BLOCK_DAYS = 512
 UP = np.exp(np.arange(BLOCK_DAYS) / AVERAGES[:, np.newaxis])[:, np.newaxis]
 SHARES = (1 - np.exp(-1 / AVERAGES))[:, np.newaxis, np.newaxis]
@@ -223,28 +224,36 @@ def _exponential(values: Array) -> Array:
 
 def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
     """Which weights are used, and with which the baseline begins: also after 10 kg, which no fluid brings in a day."""
-    highest, lowest = np.where(seen, kg, -np.inf).max(axis=1), np.where(seen, kg, np.inf).min(axis=1)
-    rows = (highest - lowest > JUMP_KG).nonzero()[0]
-    if not rows.size:
-        return seen, begins
-    columns = np.arange(kg.shape[1])
-    last = np.maximum.accumulate(np.where(seen[rows], columns, -1), axis=1)
-    shown = at(kg[rows], np.maximum(last, seen[rows].argmax(axis=1)[:, np.newaxis]))
-    rows = rows[(largest_of_8(shown) + largest_of_8(-shown) > JUMP_KG).any(axis=1)]
+    rows = (np.fmax.reduce(kg, axis=1) - np.fmin.reduce(kg, axis=1) > JUMP_KG).nonzero()[0]
     if not rows.size:
         return seen, begins
     believed, begins = seen.copy(), begins.copy()
-    for row in rows.tolist():
-        _doubt(kg[row], seen[row], believed[row], begins[row])
+    far = _far(kg[rows], seen[rows])
+    for row, first in zip(rows[far.any(axis=1)].tolist(), far.argmax(axis=1)[far.any(axis=1)].tolist(), strict=True):
+        _doubt(kg[row], seen[row], believed[row], begins[row], first=max(0, first - REMEMBERED))
     return believed, begins
 
 
-def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags) -> None:
-    """Walk through one row: a weight too far from the last one, and from the median of the last five, waits."""
+def _far(kg: Array, seen: Flags) -> Flags:
+    """Of each row's weights, without the days between: whether it may be too far from one of the five before."""
+    weights, (row, day) = np.full(kg.shape, np.nan), seen.nonzero()
+    weights[row, (seen.cumsum(axis=1) - 1)[row, day]] = kg[row, day]
+    highest = lowest = weights
+    for by in range(1, min(REMEMBERED, kg.shape[1] - 1) + 1):
+        before = earlier(weights, np.nan, by=by)
+        highest, lowest = np.fmax(highest, before), np.fmin(lowest, before)
+    return np.asarray(~np.isnan(weights) & (highest - lowest > JUMP_KG))
+
+
+def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags, *, first: int) -> None:
+    """Walk through one row: a weight too far from the last one, and from the median of the last five, waits.
+
+    From weight number `first` on: those before it are all believed.
+    """
     recent: list[float] = []
     waiting: float | None = None
     weights, afresh = kg.tolist(), begins.tolist()
-    for day in seen.nonzero()[0].tolist():
+    for day in seen.nonzero()[0][first:].tolist():
         weight = weights[day]
         if recent and not afresh[day]:
             far = max(abs(weight - recent[-1]), abs(weight - sorted(recent)[len(recent) // 2]))
@@ -252,7 +261,7 @@ def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags) -> None:
                 believed[day], waiting = False, weight
                 continue
             begins[day] = abs(weight - recent[-1]) > STRANGE_KG
-        recent = [weight] if begins[day] else [*recent[-4:], weight]
+        recent = [weight] if begins[day] else [*recent[1 - REMEMBERED :], weight]
         waiting = None
 
 

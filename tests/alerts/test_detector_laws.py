@@ -65,6 +65,23 @@ def test_cutting_a_history_anywhere_changes_nothing_before(
     assert detector.scores(days[:cut], kg[:cut], plan=PLAN).tolist() == whole[:cut].tolist()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(1, 21), st.integers(-25, 25)), min_size=4, max_size=30),
+    stranger=st.integers(1, 29),
+)
+def test_a_jump_to_come_doubts_no_earlier_weight_of_somebody_who_weighs_seldom(
+    rows: list[tuple[int, int]], stranger: int
+) -> None:
+    """Who gains 4 kg from one fortnight's weight to the next is as far from the last five as who does in a week."""
+    days = np.cumsum([gap for gap, _ in rows])
+    kg = np.round(80 + np.cumsum([step for _, step in rows]) / 10, 1)
+    cut = min(stranger, len(kg) - 1)
+    kg[cut] += 17
+    whole = vigie.scores(days, kg, plan=PLAN)
+    assert vigie.scores(days[:cut], kg[:cut], plan=PLAN).tolist() == whole[:cut].tolist()
+
+
 @every_detector
 @settings(max_examples=40, deadline=None)
 @given(history=histories(), shift=st.integers(-300, 300))
