@@ -10,7 +10,7 @@ from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.budget import ENOUGH_EVENTS, ENOUGH_FALSE_ALERTS, Price
 from alerts.study.intervals import Interval
-from deploy import simulated_history
+from deploy.simulated import history
 from schemas.database import Connection
 from simulator import chronicle
 
@@ -33,7 +33,7 @@ def price(conn: Connection, *, detector: str, target: float, nurses: int, now: d
 def simulated() -> Study:
     """400 patient-years of the world on which published rules score about what they scored in the field."""
     people = chronicle.chronicle(chronicle.World(), patients=SIMULATED_PATIENTS, seed=SIMULATED_SEED)
-    return Study(simulated_history.readings(people), events=list(simulated_history.events(people)))
+    return Study(history.readings(people), events=list(history.events(people)))
 
 
 def show(priced: Price) -> None:

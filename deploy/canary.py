@@ -8,8 +8,8 @@ from uuid import uuid4
 from psycopg.types.json import Jsonb
 
 from clinician_api.patient import episodes
-from deploy import stack
-from deploy.program import stopped_by_signals
+from deploy.processes.program import stopped_by_signals
+from deploy.servers import stack
 from schemas import canary, database, heartbeat
 from schemas.clock import Clock
 from schemas.database import Connection

@@ -9,8 +9,8 @@ from typing import LiteralString
 
 import psycopg
 
-from deploy import broker_probe, embedded_postgres, stack
-from deploy.embedded_broker import mosquitto_program
+from deploy.servers import broker_probe, embedded_postgres, stack
+from deploy.servers.embedded_broker import mosquitto_program
 from schemas import database, migrate
 from schemas.clock import ClockSetting
 from schemas.database import Connection

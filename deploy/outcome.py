@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import psycopg
 
-from deploy.embedded_broker import BrokerError
-from deploy.embedded_postgres import PostgresError
-from deploy.ports import PortTakenError
-from deploy.stack import NotMigratedError
-from deploy.unprivileged import CannotDropRootError
+from deploy.servers.embedded_broker import BrokerError
+from deploy.servers.embedded_postgres import PostgresError
+from deploy.servers.ports import PortTakenError
+from deploy.servers.stack import NotMigratedError
+from deploy.servers.unprivileged import CannotDropRootError
 from schemas.history_csv import BadCsvError
 from schemas.migrate import MigrationError
 from schemas.settings import BadSettingsError

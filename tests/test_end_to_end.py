@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from clinician_api.enrol import enrolment
-from deploy.embedded_postgres import EmbeddedPostgres
-from deploy.inbox import Mail
+from deploy.demo.inbox import Mail
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from ingest import history
 from schemas.clock import ClockSetting
 from schemas.database import Connection

@@ -20,10 +20,10 @@ from typing import LiteralString
 
 import numpy as np
 
-from deploy import stack
 from deploy.bench import rivals_delivery
 from deploy.bench.ingest import BenchError
-from deploy.supervisor import Child, Supervisor
+from deploy.processes.supervisor import Child, Supervisor
+from deploy.servers import stack
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.database import Connection

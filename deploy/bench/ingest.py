@@ -27,8 +27,8 @@ import psutil
 import psycopg
 
 from deploy.bench import disk, rivals
-from deploy.embedded_broker import EmbeddedBroker, free_port
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from ingest.wire.connection import V311, Access, Link
 from schemas import database, migrate
 from schemas.clock import real_now

@@ -25,10 +25,10 @@ import numpy as np
 import psycopg
 
 from clinician_api.enrol import enrolment
-from deploy import ports, stack
 from deploy.bench import disk
 from deploy.bench.screen import Screen
-from deploy.supervisor import Supervisor, services
+from deploy.processes.supervisor import Supervisor, services
+from deploy.servers import ports, stack
 from ingest import history
 from schemas import database, migrate
 from schemas.clock import real_now

@@ -29,9 +29,9 @@ from clinician_api.patient import patient_search
 from clinician_api.worklist import entries, filters, weights_to_check, worklist
 from deploy.bench import clinics, first_paint, query_plans
 from deploy.bench.ingest import BenchError
-from deploy.embedded_broker import free_port
-from deploy.embedded_postgres import EmbeddedPostgres
-from deploy.supervisor import Child, Supervisor
+from deploy.processes.supervisor import Child, Supervisor
+from deploy.servers.embedded_broker import free_port
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from schemas import clock, database, migrate
 from schemas.settings import Settings
 

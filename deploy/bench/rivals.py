@@ -19,7 +19,7 @@ import psycopg
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy import embedded_postgres
+from deploy.servers import embedded_postgres
 
 TABLE: LiteralString = """
 CREATE TABLE rival (

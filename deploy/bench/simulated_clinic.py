@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clinician_api.enrol import enrolment
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from ingest import history
 from schemas import clock, database, migrate
 from simulator import cohort

@@ -14,7 +14,7 @@ import psutil
 
 from deploy.bench import ingest
 from deploy.bench.ingest import Bench, BenchError
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from schemas import database
 
 EVERY_SECONDS = 5.0

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from deploy import unprivileged
 from deploy.bench import flood, ingest, packets
 from deploy.bench.ingest import DEVICES, BenchError
-from deploy.embedded_broker import free_port, mosquitto_program
+from deploy.servers import unprivileged
+from deploy.servers.embedded_broker import free_port, mosquitto_program
 from schemas.settings import BrokerUrl
 
 THREADS = 16

@@ -75,7 +75,8 @@ def _duties(name: str) -> Iterator[Duties]:
         CommandError: there is no team of that name.
     """
     from clinician_api.duty import teams
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database, rosters
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings

@@ -17,7 +17,8 @@ def import_history(readings: Readings) -> None:
 
     Patients nobody knows yet are enrolled. The whole file is read first: one bad row, and nothing is stored.
     """
-    from deploy import history_import, outcome, stack
+    from deploy import history_import, outcome
+    from deploy.servers import stack
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
 
@@ -31,7 +32,8 @@ def import_history(readings: Readings) -> None:
 @app.command()
 def export(readings: Annotated[Path, typer.Argument(metavar="READINGS.csv")]) -> None:
     """Write every stored reading to a file, in the order in which they were recorded."""
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from ingest import history
     from schemas import database
     from schemas.settings import read_settings

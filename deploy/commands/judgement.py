@@ -23,7 +23,8 @@ def explain(
     from alerts import explain_command
     from alerts.explain_command import UnknownEpisodeError
     from alerts.judgement.explanation import UnexplainableError
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas.settings import read_settings
 
@@ -59,7 +60,8 @@ def budget(
 
     from alerts.judgement import registry
     from alerts.study.trial import BudgetError
-    from deploy import alarm_budget, outcome, stack
+    from deploy import alarm_budget, outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock
     from schemas.plan import DEFAULT_DETECTOR
@@ -95,7 +97,8 @@ def compare_shadow(
     """Set the shadow's alerts beside those of the detector that alerts, since the shadow began."""
     import json
 
-    from deploy import outcome, shadow_report, stack
+    from deploy import outcome, shadow_report
+    from deploy.servers import stack
     from schemas import database
     from schemas.settings import read_settings
 

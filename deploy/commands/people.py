@@ -25,7 +25,8 @@ def add_user(
     vigie user add claire@chu.example --name "Claire Roux" --role nurse --notify-url "mailtos://…"
     """
     from clinician_api.enrol import enrolment
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas.settings import read_settings
 

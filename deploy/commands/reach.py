@@ -73,7 +73,8 @@ def canary(
     screen shows it.
     """
     from deploy import canary as deployed
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database, logs
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
@@ -93,7 +94,8 @@ def canary(
 
 @contextmanager
 def _database() -> Iterator[tuple["Connection", "Clock"]]:
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings

@@ -21,7 +21,8 @@ def report(
     """
     from clinician_api.language import Words
     from clinician_api.programme import activity, activity_files
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database, rosters
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings

@@ -31,7 +31,8 @@ def scales() -> None:
 
     What an unknown scale sends is kept; lent from the day it was first heard, it brings that along. See docs/scales.md.
     """
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from ingest import announcements
     from schemas import database
     from schemas.settings import read_settings
@@ -63,7 +64,8 @@ def withings(user_id: Annotated[str, typer.Argument(help="the user's id with Wit
 
     From then on what Withings tells of is fetched, and now what it has already.
     """
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from ingest import withings_fetch
     from schemas import database
     from schemas.clock import real_now
@@ -99,7 +101,8 @@ def lend(
     vigie lend ble 5C:CA:D3:4C:EE:74 p-17 --since 2026-11-20T00:00:00+01:00
     """
     from clinician_api.enrol import enrolment
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database, rfc3339
     from schemas.clock import ClockSetting, open_clock
     from schemas.patient import LentScale

@@ -18,7 +18,8 @@ def migrate() -> None:
 
     Safe to repeat, and while another one runs.
     """
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas import migrate as migrations
     from schemas.settings import read_settings
@@ -46,7 +47,7 @@ def ingest(
     ] = False,
 ) -> None:
     """Take readings from the broker into the database, in the foreground."""
-    from deploy import program
+    from deploy.processes import program
 
     if replay_raw:
         _run("ingest", program.replay_raw)
@@ -63,7 +64,7 @@ def ingest(
 @app.command()
 def webhook() -> None:
     """Take readings by HTTP at VIGIE_WEBHOOK_HOST:VIGIE_WEBHOOK_PORT, in the foreground; see docs/scales.md."""
-    from deploy import program
+    from deploy.processes import program
 
     _run("webhook", program.webhook)
 
@@ -71,7 +72,7 @@ def webhook() -> None:
 @app.command()
 def alerts() -> None:
     """Assess readings, open episodes and notify people, in the foreground."""
-    from deploy import program
+    from deploy.processes import program
 
     _run("alerts", program.alerts)
 
@@ -79,7 +80,7 @@ def alerts() -> None:
 @app.command()
 def api() -> None:
     """Serve the dashboard at VIGIE_API_HOST:VIGIE_API_PORT, in the foreground."""
-    from deploy import program
+    from deploy.processes import program
 
     _run("api", program.api)
 
@@ -93,7 +94,7 @@ def up() -> None:
     Without VIGIE_DATABASE_URL and VIGIE_BROKER_URL, a PostgreSQL and a broker of our own run too, in VIGIE_HOME.
     """
     from deploy import outcome
-    from deploy import up as all_programs
+    from deploy.processes import up as all_programs
     from schemas.settings import read_settings
 
     with outcome.explained():
@@ -101,7 +102,8 @@ def up() -> None:
 
 
 def _run(name: str, program: "Callable[[Settings, Clock], None]") -> None:
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import logs
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings

@@ -20,7 +20,9 @@ def cohort(
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
     """Patients with a believable history; then their scales weigh each morning, at the clock's rate, until Ctrl-C."""
-    from deploy import outcome, simulated_cohort, stack
+    from deploy import outcome
+    from deploy.servers import stack
+    from deploy.simulated import cohort as simulated
     from schemas import logs
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
@@ -30,8 +32,8 @@ def cohort(
         logs.configure(service="simulator", log_format=given.log_format)
         with stack.ready_servers(given) as settings:
             clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
-            people = simulated_cohort.Cohort(patients=patients, days=days, seed=seed)
-            simulated_cohort.run(settings, people, clock)
+            people = simulated.Cohort(patients=patients, days=days, seed=seed)
+            simulated.run(settings, people, clock)
 
 
 @simulate.command()
@@ -47,7 +49,8 @@ def replay(
     `vigie ingest` (or `vigie up`) must run on the same database and broker. Patients nobody knows yet are enrolled.
     """
     from clinician_api.enrol import enrolment
-    from deploy import outcome, stack
+    from deploy import outcome
+    from deploy.servers import stack
     from schemas import database
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
@@ -84,18 +87,20 @@ def scenario(
     VIGIE_CLOCK=rate=8640 vigie up   (and, in another terminal, with the same VIGIE_CLOCK)
     VIGIE_CLOCK=rate=8640 vigie simulate scenario fast-gain
     """
-    from deploy import outcome, simulated_scenario, stack
+    from deploy import outcome
+    from deploy.servers import stack
+    from deploy.simulated import scenario as simulated
     from schemas.clock import ClockSetting, open_clock
     from schemas.settings import read_settings
 
-    if name not in simulated_scenario.NAMES:
-        print("\n".join(simulated_scenario.NAMES))
+    if name not in simulated.NAMES:
+        print("\n".join(simulated.NAMES))
         if name == "list":
             return
         raise typer.BadParameter(f"no scenario {name!r}", param_hint="NAME")
     with outcome.explained(), stack.ready_servers(read_settings()) as settings:
         clock = open_clock(ClockSetting.parse(settings.clock), home=settings.home)
-        simulated_scenario.run(settings, name, seed=seed, clock=clock)
+        simulated.run(settings, name, seed=seed, clock=clock)
 
 
 @bench.command()

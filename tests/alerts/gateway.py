@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 
 Mood = Literal["takes", "hangs", "is_late", "answers_500", "answers_401", "closes_half_way"]
 

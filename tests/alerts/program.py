@@ -17,7 +17,7 @@ from pydantic.networks import AnyUrl
 
 from alerts import worker
 from deploy import alarm_budget
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from schemas.clock import Clock
 from schemas.settings import AlertsSettings, Settings
 

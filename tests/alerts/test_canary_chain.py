@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from alerts import worker
 from deploy import alarm_budget
 from deploy import canary as deployed
-from deploy.embedded_broker import EmbeddedBroker
-from deploy.supervisor import Child, Supervisor
+from deploy.processes.supervisor import Child, Supervisor
+from deploy.servers.embedded_broker import EmbeddedBroker
 from schemas import canary
 from schemas.clock import Clock, real_now
 from schemas.database import Connection

@@ -14,7 +14,7 @@ from alerts.days import hush
 from alerts.days.hush import Arrivals
 from alerts.days.lookout import Lookout
 from alerts.delivery import gsm7, plain_texts
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from schemas import database
 from schemas.clock import Clock, ClockSetting
 from schemas.database import Connection

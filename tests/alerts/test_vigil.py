@@ -14,7 +14,7 @@ from alerts.trials import trial_store
 from alerts.vigil import canary as watched
 from alerts.vigil.vigil import Vigil
 from deploy import canary as deployed
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from ingest import history
 from schemas import canary, database
 from schemas.clock import Clock, ClockSetting

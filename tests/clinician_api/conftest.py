@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 
 from clinician_api.app import create_app
 from clinician_api.enrol import enrolment
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from schemas.clock import Clock
 from schemas.database import Connection
 from schemas.settings import Settings

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic.networks import AnyUrl
 
-from deploy import broker_probe
-from deploy.embedded_broker import EmbeddedBroker, free_port, mosquitto_program
+from deploy.servers import broker_probe
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port, mosquitto_program
 from schemas.settings import BrokerSettings
 from tests.ingest.scale import wait_until
 

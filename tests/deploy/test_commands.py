@@ -8,7 +8,7 @@ import pytest
 
 from clinician_api.duty import teams
 from clinician_api.enrol import enrolment
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from schemas.database import Connection
 from schemas.duty import Team
 from tests.fixtures.commands import Start

@@ -10,8 +10,8 @@ import httpx2
 import psycopg
 import pytest
 
-from deploy.demo import NURSE
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.demo.team import NURSE
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from tests.deploy.test_up import healthz
 from tests.fixtures.commands import Command, Start, gone
 

@@ -10,8 +10,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from deploy import embedded_broker
-from deploy.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers import embedded_broker
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
 from tests.fixtures.commands import Start
 
 TOPIC = "vigie/1/home/S1/reading"
@@ -68,7 +68,7 @@ def test_the_broker_of_the_wheel_carries_a_reading_and_a_large_batch(
     start: Start, connect: Connect, payload: bytes
 ) -> None:
     port = free_port()
-    broker = start("deploy.iotcore_broker", str(port))
+    broker = start("deploy.servers.iotcore_broker", str(port))
     wait_until_it_answers(port)
     assert carried(connect, port, payload) == payload
     assert broker.end(signal.SIGINT) == -signal.SIGINT  # what the kernel sends it when its parent dies

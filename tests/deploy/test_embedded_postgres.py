@@ -6,13 +6,13 @@ import psutil
 import psycopg
 import pytest
 
-from deploy.embedded_postgres import EmbeddedPostgres, PostgresError
+from deploy.servers.embedded_postgres import EmbeddedPostgres, PostgresError
 from tests.fixtures.commands import Command, gone
 
 SERVE = """
 import sys, time
 from pathlib import Path
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 print("answers at", server.start(), flush=True)
 time.sleep(600)

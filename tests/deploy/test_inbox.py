@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import apprise
 import pytest
 
-from deploy.inbox import KEPT, Inbox
+from deploy.demo.inbox import KEPT, Inbox
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from deploy import unprivileged
-from deploy.embedded_broker import free_port, mosquitto_program
+from deploy.servers import unprivileged
+from deploy.servers.embedded_broker import free_port, mosquitto_program
 from ingest import dialects
 from ingest.adapters import home_assistant
 

@@ -7,7 +7,7 @@ import urllib.request
 
 import psutil
 
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from tests.fixtures.commands import Command, Start, gone
 
 

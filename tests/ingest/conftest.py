@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
 from tests.ingest.scale import Scale, answers, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def iotcore(tmp_path: Path) -> Iterator[int]:
     port = free_port()
     with (tmp_path / "iotcore.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [sys.executable, "-m", "deploy.servers.iotcore_broker", str(port)], cwd=ROOT, stdout=log, stderr=log
         )
     assert wait_until(lambda: answers(port))
     yield port

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import Client
 
-from deploy.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_broker import EmbeddedBroker
 from ingest import arrival
 from ingest.adapters import home_assistant
 from ingest.adapters.home_assistant import Announced

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.embedded_broker import EmbeddedBroker
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from schemas import database, migrate
 from tests.ingest.conftest import Nursery, lend, listens
 from tests.ingest.scale import Scale, wait_until

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic.networks import AnyUrl
 
-from deploy import embedded_broker
-from deploy.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers import embedded_broker
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
 from ingest.wire import bulk, subscriber
 from ingest.wire.connection import V5, V311, Access, Delivery, NoBrokerError
 from ingest.wire.plain import PlainClient

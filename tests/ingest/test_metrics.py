@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from deploy.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
 from schemas.database import Connection
 from tests.fixtures.commands import Start as Program
 from tests.ingest.adapters.vectors import TENOVI

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded_broker import EmbeddedBroker
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from schemas import database, migrate
 from schemas.database import Connection
 from tests.ingest.conftest import Start, listens

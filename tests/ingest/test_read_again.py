@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import SecretStr
 
-from deploy import program
+from deploy.processes import program
 from ingest import arrival, read_again
 from ingest.claim import Claim
 from ingest.read_again import Stored

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from deploy import program
+from deploy.processes import program
 from ingest import replay_raw
 from schemas.clock import Clock
 from schemas.database import Connection

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from pydantic import AnyUrl, SecretStr
 
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from ingest import webhook, withings_fetch
 from ingest.adapters import withings
 from schemas import database

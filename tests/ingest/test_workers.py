@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from deploy import doctor
-from deploy.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_broker import EmbeddedBroker
 from ingest.dialects import FILTERS
 from ingest.wire import subscriptions
 from ingest.wire.subscriptions import Share

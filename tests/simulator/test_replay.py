@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_broker import EmbeddedBroker
 from schemas.clock import Clock
 from schemas.history_csv import BadCsvError
 from schemas.settings import BrokerUrl, Settings

@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from deploy.embedded_broker import EmbeddedBroker
+from deploy.servers.embedded_broker import EmbeddedBroker
 from schemas.clock import Clock
 from schemas.patient import LentScale
 from schemas.settings import BrokerUrl, Settings

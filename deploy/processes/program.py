@@ -10,8 +10,9 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from deploy import ports, workers
 from deploy.outcome import CommandError
+from deploy.processes import workers
+from deploy.servers import ports
 from schemas.clock import Clock
 from schemas.settings import Settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy import unprivileged
+from deploy.servers import unprivileged
 
 START_SECONDS = 20
 MOSQUITTO = """\
@@ -116,7 +116,8 @@ class EmbeddedBroker:
         return [*unprivileged.command_prefix(user), program, "-c", str(config)]
 
     def _iotcore(self) -> list[str]:
-        return [*unprivileged.command_prefix(None), sys.executable, "-m", "deploy.iotcore_broker", str(self.port)]
+        ours = [sys.executable, "-m", "deploy.servers.iotcore_broker", str(self.port)]
+        return [*unprivileged.command_prefix(None), *ours]
 
     def _wait_until_it_answers(self) -> None:
         until = time.monotonic() + START_SECONDS

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 
 from clinician_api.enrol import enrolment
-from deploy import stack
 from deploy.outcome import CommandError
+from deploy.servers import stack
 from ingest import history
 from schemas import database
 from schemas.clock import Clock

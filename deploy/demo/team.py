@@ -7,12 +7,13 @@ from uuid import uuid4
 
 from clinician_api.duty import teams
 from clinician_api.patient import pauses
-from deploy import stack
+from deploy.servers import stack
 from schemas import database, rosters
 from schemas.database import Connection
 from schemas.duty import Post, Team, Weekly
 from schemas.settings import Settings
 
+NURSE, CARDIOLOGIST = "infirmiere@vigie.example", "cardiologue@vigie.example"
 OPENS, CLOSES = time(7), time(20)
 TEAM = Team(
     name="Cellule de Clermont",

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import ports, stack
-from deploy.program import stopped_by_signals
-from deploy.supervisor import Child, Supervisor, services
+from deploy.processes.program import stopped_by_signals
+from deploy.processes.supervisor import Child, Supervisor, services
+from deploy.servers import ports, stack
 from schemas import database, logs, migrate
 from schemas.clock import Clock, ClockSetting, open_clock
 from schemas.settings import Settings

@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from deploy import unprivileged
+from deploy.servers import unprivileged
 from schemas.settings import Settings, environment
 
 STOP_SECONDS = 12

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.embedded_broker import free_port
+from deploy.servers.embedded_broker import free_port
 from schemas.clock import real_now
 
 HOST = "127.0.0.1"

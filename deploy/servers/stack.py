@@ -12,9 +12,9 @@ from typing import IO
 
 from pydantic import SecretStr, TypeAdapter
 
-from deploy import ports
-from deploy.embedded_broker import EmbeddedBroker, free_port
-from deploy.embedded_postgres import EmbeddedPostgres
+from deploy.servers import ports
+from deploy.servers.embedded_broker import EmbeddedBroker, free_port
+from deploy.servers.embedded_postgres import EmbeddedPostgres
 from schemas import database, migrate
 from schemas.settings import BrokerUrl, Settings
 
@@ -31,7 +31,7 @@ def database_server(settings: Settings) -> Iterator[Settings]:
     """The same settings with a `database_url`; an embedded PostgreSQL runs at least as long as this block.
 
     Raises:
-        PostgresError, CannotDropRootError: see deploy.embedded_postgres.
+        PostgresError, CannotDropRootError: see deploy.servers.embedded_postgres.
     """
     if settings.database_url:
         yield settings
@@ -47,7 +47,7 @@ def broker(settings: Settings) -> Iterator[Settings]:
     Several programs with one home share it: the first starts it and writes its address to `home/broker.json`.
 
     Raises:
-        BrokerError: see deploy.embedded_broker.
+        BrokerError: see deploy.servers.embedded_broker.
     """
     if settings.broker_url:
         yield settings

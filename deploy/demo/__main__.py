@@ -14,10 +14,14 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from clinician_api.enrol import enrolment
-from deploy import day_before, demo_team, outcome, ports, simulated_cohort, stack, up
-from deploy.inbox import Inbox
-from deploy.simulated_cohort import Cohort
-from deploy.supervisor import services
+from deploy import outcome
+from deploy.demo import day_before, team
+from deploy.demo.inbox import Inbox
+from deploy.processes import up
+from deploy.processes.supervisor import services
+from deploy.servers import ports, stack
+from deploy.simulated import cohort as simulated
+from deploy.simulated.cohort import Cohort
 from schemas import database
 from schemas.clock import Clock, ClockSetting, open_clock, real_now
 from schemas.settings import Settings, misspelt, read_settings
@@ -28,7 +32,6 @@ RATE = 720.0
 COHORT = Cohort(patients=800, days=120, seed=1)
 STARTING_SECONDS = 8  # until programs and people are there for the first weighing
 HISTORY_ENDS_AT, FIRST_DAY_STARTS_AT = 2, 6  # o'clock in Paris, between them nobody weighs
-NURSE, CARDIOLOGIST = "infirmiere@vigie.example", "cardiologue@vigie.example"
 WELCOME = """
   Dashboard   {dashboard}
   Mailbox     {mailbox}
@@ -66,11 +69,11 @@ def _show(settings: Settings, inbox: Inbox) -> None:
     print(f"{COHORT.patients} patients with {COHORT.days} days of history ...", flush=True)
     today = real_now().astimezone(PARIS).replace(minute=0, second=0, microsecond=0)
     begun = COHORT.model_copy(update={"until": today.replace(hour=HISTORY_ENDS_AT)})
-    cohort = simulated_cohort.with_history(settings, begun, now=today)
+    cohort = simulated.with_history(settings, begun, now=today)
     password = _password(settings.home / "password")
     _add_users(settings, None, password)
-    demo_team.set_up(settings, now=cohort.until or today, nurse=NURSE, cardiologist=CARDIOLOGIST)
-    day_before.work_through(settings, now=cohort.until or today, nurse=NURSE)
+    team.set_up(settings, now=cohort.until or today, nurse=team.NURSE, cardiologist=team.CARDIOLOGIST)
+    day_before.work_through(settings, now=cohort.until or today, nurse=team.NURSE)
     _add_users(settings, inbox, password)
     log = settings.home / "demo.log"
     setting = _clock(settings, first=today)
@@ -78,8 +81,8 @@ def _show(settings: Settings, inbox: Inbox) -> None:
     welcome = WELCOME.format(
         dashboard=ready.screens_url,
         mailbox=inbox.page_url,
-        nurse=NURSE,
-        cardiologist=CARDIOLOGIST,
+        nurse=team.NURSE,
+        cardiologist=team.CARDIOLOGIST,
         password=password,
         minutes=24 * 60 / setting.rate,
         log=log,
@@ -97,7 +100,7 @@ def _living(settings: Settings, cohort: Cohort, clock: Clock) -> Iterator[None]:
     stop = threading.Event()
 
     def live_on() -> None:
-        live.run(settings, cohort=simulated_cohort.people(cohort), clock=clock, stop=stop)
+        live.run(settings, cohort=simulated.people(cohort), clock=clock, stop=stop)
 
     scales = threading.Thread(target=live_on, name="scales", daemon=True)
     scales.start()
@@ -112,7 +115,7 @@ def _clock(settings: Settings, *, first: datetime) -> ClockSetting:
     """A fast clock that shows the first morning, or the last stored reading's time, once the programs have started."""
     asked = ClockSetting.parse(settings.clock)
     begun = first.replace(hour=FIRST_DAY_STARTS_AT)
-    last = simulated_cohort.last_recorded(settings)
+    last = simulated.last_recorded(settings)
     return ClockSetting(
         rate=asked.rate if "clock" in settings.model_fields_set else RATE,
         start=max(begun, last) if last and last > begun else begun,
@@ -123,8 +126,8 @@ def _clock(settings: Settings, *, first: datetime) -> ClockSetting:
 def _add_users(settings: Settings, inbox: Inbox | None, password: str) -> None:
     """The two people, told nothing without an inbox; on a later start only their mailbox's port is new."""
     people: tuple[tuple[str, str, Literal["nurse", "cardiologist"]], ...] = (
-        (NURSE, "Claire Roux", "nurse"),
-        (CARDIOLOGIST, "Dr Jean Mercier", "cardiologist"),
+        (team.NURSE, "Claire Roux", "nurse"),
+        (team.CARDIOLOGIST, "Dr Jean Mercier", "cardiologist"),
     )
     with database.connect(stack.url(settings)) as conn:
         for email, name, role in people:
@@ -148,7 +151,7 @@ def _password(file: Path) -> str:
 
 def _home() -> Path:
     """`.vigie/demo` in the checkout if that is ours, else a folder of ours for this checkout."""
-    checkout = Path(__file__).resolve().parents[1]
+    checkout = Path(__file__).resolve().parents[2]
     if checkout.stat().st_uid == os.geteuid() and os.access(checkout, os.W_OK):
         return checkout / ".vigie" / "demo"
     return Path.home() / ".cache" / "vigie" / f"demo-{hashlib.sha256(bytes(checkout)).hexdigest()[:12]}"

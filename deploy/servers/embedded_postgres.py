@@ -18,7 +18,7 @@ from typing import IO, Self
 import psutil
 import psycopg
 
-from deploy import unprivileged
+from deploy.servers import unprivileged
 
 SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.5432")
 START_SECONDS = 120  # a crash recovery may take that long

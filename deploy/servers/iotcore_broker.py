@@ -1,6 +1,6 @@
 """A broker where mosquitto is not installed: the one inside the `iotcore` wheel (rumqttd), on 127.0.0.1, nothing kept.
 
-    python -m deploy.iotcore_broker PORT
+    python -m deploy.servers.iotcore_broker PORT
 
 It speaks MQTT 3.1.1; a client that asks for 5 is cut off without a CONNACK. rumqttd can speak 5 on a second port only,
 and one address is worth more to us. Kept sessions and queues live in memory: a scale sends again what has no receipt.

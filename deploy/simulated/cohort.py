@@ -7,8 +7,8 @@ from typing import LiteralString
 from pydantic import AwareDatetime, BaseModel
 
 from clinician_api.enrol import enrolment
-from deploy import stack
-from deploy.program import stopped_by_signals
+from deploy.processes.program import stopped_by_signals
+from deploy.servers import stack
 from ingest import history
 from schemas import database
 from schemas.clock import Clock

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from alerts.worker import Worker
 from clinician_api.patient import episodes
 from clinician_api.patient.episodes import Act
-from deploy import stack
+from deploy.servers import stack
 from schemas import database
 from schemas.alert import Outcome
 from schemas.clock import Clock
