@@ -75,24 +75,21 @@ def _newest(rows: Sequence[Row], *, plan: Plan) -> Scores:
     one = vigie_course.course(patients)
     found = _personal(patients, one, NEWEST, plan=plan)[:, 0]
     other = ~one.believed[:, -1] | (one.first[:, 0] > patients.kg.shape[1] - 1 - WAIT_DAYS)
-    if other.any():
-        for number in np.flatnonzero(other).tolist():
-            days, kg, known = rows[number]
-            found[number] = scores(days, kg, plan=plan, known=known)[-1]
+    for number in other.nonzero()[0].tolist():
+        days, kg, known = rows[number]
+        found[number] = scores(days, kg, plan=plan, known=known)[-1]
     return np.asarray(found)
 
 
 def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
     """The score at each weight, (patients, days); on other days the last one stands."""
     one = vigie_course.course(patients)
-    columns = np.arange(one.kg.shape[1])
     shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
-    early = columns - one.first < WAIT_DAYS
+    early = one.columns - one.first < WAIT_DAYS
     risk = np.where(
-        early, _as_score(_gain_kg(shown, one, plan=plan) / plan.gain_kg), _personal(patients, one, plan=plan)
+        early, _as_score(_gain_kg(shown, one, plan=plan) / plan.gain_kg).round(3), _personal(patients, one, plan=plan)
     )
-    last = np.maximum.accumulate(np.where(one.believed, columns, -1), axis=1)
-    return np.where(last < 0, 0.0, vigie_course.at(risk, np.maximum(last, 0)))
+    return np.where(one.last < 0, 0.0, vigie_course.at(risk, np.maximum(one.last, 0)))
 
 
 def _personal(patients: Grid, one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
@@ -103,7 +100,7 @@ def _personal(patients: Grid, one: Course, columns: slice = EVERY, *, plan: Plan
 def _risk(gained_kg: NDArray[np.float64], days: Seen, *, plan: Plan) -> NDArray[np.float64]:
     """What was learnt from the worlds; whatever that says, a gain beyond the guideline's and this person's noise."""
     clear = _as_score(gained_kg / np.maximum(plan.gain_kg, CLEAR_NOISES * days.noise_kg))
-    return np.asarray(np.maximum(clear, _learnt(vigie_features.features(days))))
+    return np.asarray(np.maximum(clear, _learnt(vigie_features.features(days)))).round(3)
 
 
 def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -115,20 +112,20 @@ def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         units += BIAS[:, np.newaxis]
         np.maximum(units[:-1], 0, out=units[:-1])
         odds[start : start + CACHED] = OUT @ units[:-1] + units[-1]
-    return np.asarray((100 * expit(odds)).round(3).reshape(rows.shape[1:]))
+    return np.asarray(100 * expit(odds).reshape(rows.shape[1:]))
 
 
 def _gain_kg(kg: NDArray[np.float64], one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
     """Over the lowest weight of the `gain_days` days before, less the tolerance."""
-    days = np.arange(kg.shape[1])[columns]
+    days = one.columns[columns]
     back = np.arange(1, plan.gain_days + 1)[:, np.newaxis, np.newaxis]
-    before = vigie_course.at(kg, np.maximum(days - back, one.start[:, columns]))
-    return np.asarray(kg[:, columns] - before.min(axis=0) - TOLERANCE_KG)
+    lowest = vigie_course.at(kg, np.maximum(days - back, one.start[:, columns])).min(axis=0)
+    return np.asarray(kg[:, columns] - lowest - TOLERANCE_KG)
 
 
 def _as_score(gains: NDArray[np.float64]) -> NDArray[np.float64]:
     """In multiples of the limit, which is the default threshold."""
-    return vigie_course.within(USUAL * gains, 0.0, MOST).round(3)
+    return vigie_course.within(USUAL * gains, 0.0, MOST)
 
 
 def grid(rows: Sequence[Row], *, ends_together: bool = False) -> Grid:
@@ -200,7 +197,7 @@ def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known 
 
 def _stand_in(shown: NDArray[np.float64], one: Course, *, plan: Plan) -> Scored:
     gained_kg = _gain_kg(shown, one, NEWEST, plan=plan)
-    return lambda more_kg: _as_score((gained_kg + more_kg) / plan.gain_kg)[0]
+    return lambda more_kg: _as_score((gained_kg + more_kg) / plan.gain_kg).round(3)[0]
 
 
 def _other(patients: Grid, one: Course, *, plan: Plan) -> Scored:

@@ -5,7 +5,7 @@ before it; one patient and a hundred thousand go through the same code.
 """
 
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +75,8 @@ class Grid(NamedTuple):
 class Course(NamedTuple):
     """Daily weights in kg, the last one carried over days without; what each row knows at each column."""
 
+    columns: Columns
+    """The days' numbers: 0, 1, 2, …"""
     kg: Array
     tame_kg: Array
     """Drawn to within 4 SDs of the median of the 5 days before."""
@@ -90,6 +92,9 @@ class Course(NamedTuple):
     """The column of the last beginning."""
     last: Columns
     """The column of the last believed weight."""
+    any_begins: bool
+    any_first: bool
+    """Whether a row begins afresh anywhere, and whether one begins later than column 0."""
 
 
 def course(grid: Grid) -> Course:
@@ -99,17 +104,19 @@ def course(grid: Grid) -> Course:
     columns = np.arange(grid.kg.shape[1])
     last = np.maximum.accumulate(np.where(believed, columns, -1), axis=1)
     first = believed.argmax(axis=1)[:, np.newaxis]
+    any_first = bool(np.count_nonzero(first))
     start = np.maximum.accumulate(np.where(begins, columns, first), axis=1)
     carried = np.maximum(last, first)
     shown = at(grid.kg, carried)
     kg = shown - at(_of_the_hour(grid.hours, believed), carried) - of_the_season(grid.days)
-    if first.any():
+    if any_first:
         kg = np.where(columns < first, at(kg, first), kg)
     moved = believed & ~begins & (np.abs(differences(shown)) > UNMOVED_KG)
-    noise_kg = _noise(np.abs(differences(kg)), moved)
-    before = _before(kg, start)
+    noise_kg = _noise(np.abs(differences(kg)), moved.astype(np.float64))
+    before = _before(kg, start, columns)
     middle = _median_of_5(before)
     return Course(
+        columns=columns,
         kg=kg,
         tame_kg=_tamed(kg, middle, noise_kg),
         before_kg=before,
@@ -119,6 +126,8 @@ def course(grid: Grid) -> Course:
         first=first,
         start=start,
         last=last,
+        any_begins=bool(np.count_nonzero(begins)),
+        any_first=any_first,
     )
 
 
@@ -155,6 +164,8 @@ def within(values: Array, low: Array | float, high: Array | float) -> Array:
 
 def at(values: Array, columns: Columns) -> Array:
     """Of each row, what stands at these columns of it."""
+    if len(values) == 1:
+        return np.asarray(values.take(columns))
     rows = np.arange(values.shape[0])[:, np.newaxis] * values.shape[1]
     return np.asarray(values.take(rows + columns))
 
@@ -164,22 +175,27 @@ def levels(one: Course) -> Array:
 
     Each is divided by the weight that it has gathered so far, so that the first day counts for no more than it knows.
     """
-    columns = np.arange(one.kg.shape[1])
     relative = one.tame_kg - at(one.kg, one.first)
-    if one.first.any():
-        relative[columns < one.first] = 0.0
+    if one.any_first:
+        relative[one.columns < one.first] = 0.0
     totals = _exponential(relative)
-    known = np.maximum(columns - one.start + 1, 1)
-    left = np.exp(-known / AVERAGES[:, np.newaxis, np.newaxis])
-    if one.begins.any():
+    gathered = _gathered(one.columns.size).take(np.maximum(one.columns - one.start, 0), axis=1)
+    if one.any_begins:
         rows = np.flatnonzero(one.begins.any(axis=1))
         before = np.maximum(one.start[rows] - 1, 0)[np.newaxis]
         earlier = np.take_along_axis(totals[:, rows], before, axis=2) * (one.start[rows] > 0)
-        totals[:, rows] -= left[:, rows] * earlier
-    return np.asarray(totals / (1 - left))
+        totals[:, rows] -= (1 - gathered[:, rows]) * earlier
+    totals /= gathered
+    return totals
 
 
-def forgetting_sum(values: Array, *, days: float) -> Array:
+@lru_cache(maxsize=512)
+def _gathered(days: int) -> Array:
+    """What share of its weight each of AVERAGES has gathered on each of so many days since its beginning."""
+    return np.asarray(1 - np.exp(-np.arange(1, days + 1) / AVERAGES[:, np.newaxis]))
+
+
+def forgetting_sum(values: Array | Flags, *, days: float) -> Array:
     """At each column the sum of what stood there and before, each day back counting exp(-1 / days) as much."""
     size = values.shape[-1]
     if size > BLOCK_DAYS:
@@ -187,7 +203,10 @@ def forgetting_sum(values: Array, *, days: float) -> Array:
         tail = forgetting_sum(values[..., BLOCK_DAYS:], days=days)
         return np.concatenate([head, tail + head[..., -1:] * np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / days)], -1)
     up = _up(days)[:size]
-    return np.asarray((values * up).cumsum(axis=-1) / up)
+    total = values * up
+    np.add.accumulate(total, axis=-1, out=total)
+    total /= up
+    return np.asarray(total)
 
 
 @cache
@@ -197,7 +216,7 @@ def _up(days: float) -> Array:
 
 def earlier(values: Array, first: Array | float, *, by: int = 1) -> Array:
     """The same, so many days later; `first` stands before."""
-    out = np.empty_like(values)
+    out = np.empty(values.shape)
     out[..., :by] = first
     out[..., by:] = values[..., : values.shape[-1] - by]
     return out
@@ -205,7 +224,8 @@ def earlier(values: Array, first: Array | float, *, by: int = 1) -> Array:
 
 def differences(values: Array) -> Array:
     """From the day before; 0 on the first."""
-    out = np.zeros_like(values)
+    out = np.empty(values.shape)
+    out[..., :1] = 0.0
     np.subtract(values[..., 1:], values[..., :-1], out=out[..., 1:])
     return out
 
@@ -217,7 +237,8 @@ def _exponential(values: Array) -> Array:
         head, tail = _exponential(values[:, :BLOCK_DAYS]), _exponential(values[:, BLOCK_DAYS:])
         left = np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / AVERAGES[:, np.newaxis])[:, np.newaxis]
         return np.concatenate([head, tail + head[..., -1:] * left], axis=2)
-    totals = (values * UP[:, :, :size]).cumsum(axis=2)
+    totals = values * UP[:, :, :size]
+    np.add.accumulate(totals, axis=2, out=totals)
     totals *= DOWN[:, :, :size]
     return np.asarray(totals)
 
@@ -275,34 +296,39 @@ def largest_of_8(values: Array) -> Array:
 def _of_the_hour(hours: Array, believed: Flags) -> Array:
     """What each weight is above the same person's at the usual hour, in kg."""
     told = believed & ~np.isnan(hours)
-    if not told.any():
+    if not np.count_nonzero(told):
         return np.zeros_like(hours)
-    hour = np.where(told, hours, 0.0)
-    total, kept = forgetting_sum(np.array([hour, told]), days=HOUR_DAYS)
-    usual = total / np.maximum(kept, 0.5)
-    off = np.where(told, hour - earlier(usual, hour[:, :1]), 0.0)
+    both = np.empty((2, *hours.shape))
+    both[0], both[1] = np.where(told, hours, 0.0), told
+    total, kept = forgetting_sum(both, days=HOUR_DAYS)
+    total /= np.maximum(kept, 0.5)
+    off = both[0]
+    off[:, 1:] -= total[:, :-1]
+    off *= told
     off[np.arange(len(off)), told.argmax(axis=1)] = 0.0  # the first one told: there is no usual hour yet
     return np.asarray(HOUR_KG * np.copysign(within(np.abs(off) - HOURS_FREE, 0.0, HOURS_MOST), off))
 
 
-def _noise(sizes: Array, moved: Flags) -> Array:
+def _noise(sizes: Array, moved: Array) -> Array:
     """From the mean size of one-day differences, the large ones cut to what was usual before.
 
     A weight that has not moved at all, as on days carried, tells nothing of the noise.
     """
     prior = USUAL_KG * ABSOLUTE
-    count = forgetting_sum(moved.astype(np.float64), days=NOISE_DAYS) + NOISE_PRIOR_DAYS
+    sizes *= moved
+    count = forgetting_sum(moved, days=NOISE_DAYS)
+    count += NOISE_PRIOR_DAYS
     usual: Array | float = prior
     for _ in range(2):
-        bounded = np.minimum(sizes, NOISE_CLIP * usual) * moved
-        mean = (forgetting_sum(bounded, days=NOISE_DAYS) + NOISE_PRIOR_DAYS * prior) / count
+        mean = forgetting_sum(np.minimum(sizes, NOISE_CLIP * usual), days=NOISE_DAYS)
+        mean += NOISE_PRIOR_DAYS * prior
+        mean /= count
         usual = earlier(mean, prior)
     return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))
 
 
-def _before(kg: Array, start: Columns) -> Array:
+def _before(kg: Array, start: Columns, columns: Columns) -> Array:
     """The weights 1 to 5 days before, none from before the last beginning: (5, patients, days)."""
-    columns = np.arange(kg.shape[1])
     return at(kg, np.maximum(columns - BEFORE, np.minimum(start, columns)))
 
 

@@ -11,7 +11,6 @@ from alerts.detectors.vigie_course import (
     AVERAGES,
     USUAL_KG,
     Array,
-    Columns,
     Course,
     Flags,
     Grid,
@@ -98,10 +97,10 @@ def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
         before_kg=one.before_kg[:2, :, columns],
         levels=levels[..., columns],
         first_kg=vigie_course.at(one.kg, one.first),
-        usual=_usual(levels[SHORT] - levels[LONG], one)[..., columns],
+        usual=_usual(_trends(levels), one, columns),
         noise_kg=one.noise_kg[:, columns],
         step_kg=vigie_course.largest_of_8(steps)[:, columns],
-        days_known=np.maximum(np.arange(grid.kg.shape[1]) - one.start + 1, 1)[:, columns].astype(np.float64),
+        days_known=np.maximum(one.columns - one.start + 1, 1)[:, columns].astype(np.float64),
         missed=_missed(grid, one, columns),
     )
 
@@ -121,7 +120,7 @@ def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
 
 def features(days: Seen) -> Array:
     """(NAMES, patients, days)."""
-    trends = days.levels[SHORT] - days.levels[LONG]
+    trends = _trends(days.levels)
     against, median_kg = _against(days)
     rows, n = np.empty((len(NAMES), *days.kg.shape)), len(Z_NAMES)
     np.divide(trends, days.usual, out=rows[: len(PAIRS)])
@@ -137,30 +136,40 @@ def features(days: Seen) -> Array:
     return rows
 
 
-def _usual(trends: Array, one: Course) -> Array:
+def _trends(levels: Array) -> Array:
+    trends = levels.take(SHORT, axis=0)
+    trends -= levels.take(LONG, axis=0)
+    return trends
+
+
+def _usual(trends: Array, one: Course, columns: slice) -> Array:
     """The root mean square of each trend in this person before the day, the large ones cut to what was usual.
 
     So an illness does not become the usual at once.
     """
-    squares, count = trends * trends, _lived(trends.shape[2])
-    if one.first.any():
-        lives = np.arange(trends.shape[2]) >= one.first
-        squares *= lives
-        count = forgetting_sum(lives.astype(np.float64), days=TREND_DAYS) + TREND_PRIOR_DAYS
+    squares, lived = trends, _lived(trends.shape[2])
+    squares *= squares
+    count = lived
+    if one.any_first:
+        squares *= one.columns >= one.first
+        count = lived.take(np.maximum(one.columns - one.first, 0))
 
-    def before(sizes: Array) -> Array:
-        mean = forgetting_sum(sizes, days=TREND_DAYS)
-        mean += TREND_PRIOR_DAYS * TREND_PRIOR
-        mean /= count
-        return earlier(mean, TREND_PRIOR)
+    def mean() -> Array:
+        total = forgetting_sum(squares, days=TREND_DAYS)
+        total += TREND_PRIOR_DAYS * TREND_PRIOR
+        total /= count
+        return total
 
-    return np.sqrt(before(np.minimum(squares, TREND_CLIP * before(squares))))
+    most = earlier(mean(), TREND_PRIOR)
+    most *= TREND_CLIP
+    np.minimum(squares, most, out=squares)
+    return np.asarray(np.sqrt(earlier(mean(), TREND_PRIOR)[..., columns]))
 
 
 @lru_cache(maxsize=512)
 def _lived(days: int) -> Array:
     """How much each of so many days from the first on tells of the usual."""
-    return forgetting_sum(np.ones((1, days)), days=TREND_DAYS) + TREND_PRIOR_DAYS
+    return forgetting_sum(np.ones(days), days=TREND_DAYS) + TREND_PRIOR_DAYS
 
 
 def _against(days: Seen) -> tuple[Array, Array]:
@@ -182,35 +191,44 @@ def _missed(grid: Grid, one: Course, columns: slice) -> Array:
 
     The gap before a new beginning (hospital, holiday, another scale) is nobody's fading.
     """
-    missing = np.isnan(grid.kg)
-    days = np.arange(missing.shape[1])
-    if one.begins.any():
+    missing, days = np.isnan(grid.kg), one.columns
+    if one.any_begins:
         for row, day in zip(*one.begins.nonzero(), strict=True):
             before = np.flatnonzero(~missing[row, :day])
             missing[row, before[-1] + 1 if len(before) else 0 : day] = False
     missing &= ~grid.excused & (days >= one.first)
     total = np.zeros((len(missing), RECENT_DAYS + days.size))
     missing.cumsum(axis=1, out=total[:, RECENT_DAYS:])
-    now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one)[:, columns]
+    now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one, columns)
     then = vigie_course.at(total, RECENT_DAYS + days[columns] - BACK)
-    of = _beyond_usual(now - then, rate, BACK)
-    last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
-    in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns] * -np.log(rate)
     out = np.empty((len(MISSED_NAMES), *rate.shape))
-    out[: len(MISSED_OF)] = of
+    of = _beyond_usual(now - then, rate, out=out[: len(MISSED_OF)])
     np.maximum(of[2] - 1, 0, out=out[-2])
-    np.minimum(in_a_row, MOST_SURPRISE, out=out[-1])
+    last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
+    in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns]
+    np.minimum(in_a_row * -np.log(rate), MOST_SURPRISE, out=out[-1])
     return out
 
 
-def _usually_missed(missing: Flags, one: Course) -> Array:
+def _usually_missed(missing: Flags, one: Course, columns: slice) -> Array:
     """The share of days that this person missed, up to RECENT_DAYS before."""
-    days = np.arange(missing.shape[1])
-    learnt_from = np.maximum(days - one.first + 1 - RECENT_DAYS, 0)
-    known = (1 - np.exp(-learnt_from / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS))
-    gone = earlier(forgetting_sum(missing.astype(np.float64), days=MISSED_DAYS), 0.0, by=min(RECENT_DAYS, days.size))
+    days = one.columns
+    gone = earlier(forgetting_sum(missing, days=MISSED_DAYS), 0.0, by=min(RECENT_DAYS, days.size))[:, columns]
+    known = _known(days.size).take(np.maximum(days[columns] - one.first + 1 - RECENT_DAYS, 0))
     return np.asarray((gone + MISSED_USUAL * MISSED_PRIOR_DAYS) / (known + MISSED_PRIOR_DAYS))
 
 
-def _beyond_usual(missed: Array, rate: Array, days: Columns) -> Array:
-    return np.asarray(np.maximum((missed - days * rate) / np.sqrt(days * rate * (1 - rate) + 0.5), 0.0))
+@lru_cache(maxsize=512)
+def _known(days: int) -> Array:
+    """How many days' worth so many days tell of how often somebody misses one."""
+    return np.asarray((1 - np.exp(-np.arange(days + 1) / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS)))
+
+
+def _beyond_usual(missed: Array, rate: Array, *, out: Array) -> Array:
+    """In SDs; never below 0."""
+    usual = BACK * rate
+    np.subtract(missed, usual, out=out)
+    usual *= 1 - rate
+    usual += 0.5
+    out /= np.sqrt(usual)
+    return np.asarray(np.maximum(out, 0.0, out=out))
