@@ -73,7 +73,8 @@ def newest_of(rows: Sequence[Row], *, plan: Plan) -> Scores:
 def _newest(rows: Sequence[Row], *, plan: Plan) -> Scores:
     patients = grid(rows, ends_together=True)
     one = vigie_course.course(patients)
-    found = _personal(patients, one, NEWEST, plan=plan)[:, 0]
+    gained_kg = _gain_kg(one.kg, one, NEWEST, plan=plan)
+    found = _risk(gained_kg, vigie_features.seen(patients, one, NEWEST), plan=plan)[:, 0]
     other = ~one.believed[:, -1] | (one.first[:, 0] > patients.kg.shape[1] - 1 - WAIT_DAYS)
     for number in other.nonzero()[0].tolist():
         days, kg, known = rows[number]
@@ -86,15 +87,11 @@ def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
     one = vigie_course.course(patients)
     shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
     early = one.columns - one.first < WAIT_DAYS
-    risk = np.where(
-        early, _as_score(_gain_kg(shown, one, plan=plan) / plan.gain_kg).round(3), _personal(patients, one, plan=plan)
-    )
+    risk = _as_score(_gain_kg(shown, one, plan=plan) / plan.gain_kg).round(3)
+    later = np.flatnonzero(one.believed & ~early)
+    gained_kg = _gain_kg(one.kg, one, plan=plan).take(later)
+    risk.put(later, _risk(gained_kg, vigie_features.seen(patients, one).of(later), plan=plan))
     return np.where(one.last < 0, 0.0, vigie_course.at(risk, np.maximum(one.last, 0)))
-
-
-def _personal(patients: Grid, one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
-    gained_kg = _gain_kg(one.kg, one, columns, plan=plan)
-    return _risk(gained_kg, vigie_features.seen(patients, one, columns), plan=plan)
 
 
 def _risk(gained_kg: NDArray[np.float64], days: Seen, *, plan: Plan) -> NDArray[np.float64]:

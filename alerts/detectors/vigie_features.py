@@ -11,6 +11,7 @@ from alerts.detectors.vigie_course import (
     AVERAGES,
     USUAL_KG,
     Array,
+    Columns,
     Course,
     Flags,
     Grid,
@@ -87,6 +88,15 @@ class Seen(NamedTuple):
     days_known: Array
     missed: Array
 
+    def of(self, cells: Columns) -> "Seen":
+        """Some of the patients' days alone, (…, cells) each; they are counted row by row."""
+
+        def some(part: Array) -> Array:
+            wide = np.broadcast_to(part, (*part.shape[:-2], *self.kg.shape))
+            return wide.reshape(*part.shape[:-2], -1).take(cells, axis=-1)
+
+        return Seen(*map(some, self))
+
 
 def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
     """Of those columns, from all before them."""
@@ -119,14 +129,14 @@ def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
 
 
 def features(days: Seen) -> Array:
-    """(NAMES, patients, days)."""
+    """(NAMES, …): of each of those days."""
     trends = _trends(days.levels)
     against, median_kg = _against(days)
     rows, n = np.empty((len(NAMES), *days.kg.shape)), len(Z_NAMES)
     np.divide(trends, days.usual, out=rows[: len(PAIRS)])
     np.divide(against, days.noise_kg, out=rows[len(PAIRS) : n])
     z, rest = within(rows[:n], -MOST_SDS, MOST_SDS), rows[3 * n :]
-    within(np.divide(z, 2, out=rows[n : 2 * n]), -1.0, 1.0)
+    within(np.multiply(z, 0.5, out=rows[n : 2 * n]), -1.0, 1.0)
     within(np.subtract(z, 3, out=rows[2 * n : 3 * n]), -1.0, 1.0)
     rest[0], rest[1], rest[2] = np.log(days.noise_kg), days.step_kg / days.noise_kg, days.step_kg
     rest[3:6], rest[6] = trends[[WEEKS, WEEKS + 2, MONTHS]], median_kg
@@ -200,9 +210,11 @@ def _missed(grid: Grid, one: Course, columns: slice) -> Array:
     total = np.zeros((len(missing), RECENT_DAYS + days.size))
     missing.cumsum(axis=1, out=total[:, RECENT_DAYS:])
     now, rate = total[:, RECENT_DAYS:][:, columns], _usually_missed(missing, one, columns)
-    then = vigie_course.at(total, RECENT_DAYS + days[columns] - BACK)
     out = np.empty((len(MISSED_NAMES), *rate.shape))
-    of = _beyond_usual(now - then, rate, out=out[: len(MISSED_OF)])
+    of = out[: len(MISSED_OF)]
+    for missed, back in zip(of, MISSED_OF, strict=True):
+        np.subtract(now, total[:, RECENT_DAYS - back : total.shape[1] - back][:, columns], out=missed)
+    _beyond_usual(of, rate)
     np.maximum(of[2] - 1, 0, out=out[-2])
     last = np.maximum.accumulate(np.where(missing, -1, days), axis=1)
     in_a_row = earlier((days - last).astype(np.float64), 0.0)[:, columns]
@@ -224,11 +236,11 @@ def _known(days: int) -> Array:
     return np.asarray((1 - np.exp(-np.arange(days + 1) / MISSED_DAYS)) / (1 - np.exp(-1 / MISSED_DAYS)))
 
 
-def _beyond_usual(missed: Array, rate: Array, *, out: Array) -> Array:
-    """In SDs; never below 0."""
+def _beyond_usual(missed: Array, rate: Array) -> None:
+    """Counts of missed days become SDs beyond this person's usual, never below 0."""
     usual = BACK * rate
-    np.subtract(missed, usual, out=out)
+    missed -= usual
     usual *= 1 - rate
     usual += 0.5
-    out /= np.sqrt(usual)
-    return np.asarray(np.maximum(out, 0.0, out=out))
+    missed /= np.sqrt(usual, out=usual)
+    np.maximum(missed, 0.0, out=missed)
