@@ -102,7 +102,9 @@ class Words:
 
     def moment(self, at: datetime) -> str:
         """A day and a time, for a list."""
-        return f"{_names(self.locale)[0][self._local(at).weekday()]} {self.day(at)}, {self._local(at):%H:%M}"
+        local, (days, months) = at.astimezone(ZoneInfo(self.zone)), _names(self.locale)
+        day = f"{days[local.weekday()]} {local.day} {months[local.month - 1]} {local.year}"
+        return f"{day}, {local.hour:02}:{local.minute:02}"
 
     def span(self, span: timedelta) -> str:
         """A length of time, roughly."""

@@ -7,12 +7,18 @@ stretch it, they sit at the edge. Below the weights, on the same axis: episodes,
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from functools import cached_property
+from itertools import pairwise
+from operator import attrgetter
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.patient_day import DayState
+
+Array = NDArray[np.float64]
 
 GAP = timedelta(hours=60)
 """More than this between two weights is drawn as a gap: two mornings were missed, whatever the hour."""
@@ -20,9 +26,22 @@ LEAST_KG = 8.0
 LEFT, RIGHT, TOP, BOTTOM, LANE = 46, 14, 14, 24, 18
 
 
+class Weighed(Protocol):
+    """A weight (kg) at the body's time; `reason` if it does not count, `state` as standing_reading says."""
+
+    @property
+    def measured_at(self) -> datetime: ...
+    @property
+    def weight_kg(self) -> float: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def state(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A weight (kg) at the body's time; `reason` if it does not count, `state` as standing_reading says."""
+    """A `Weighed` that is no row of the database."""
 
     measured_at: datetime
     weight_kg: float
@@ -91,13 +110,38 @@ class Scene:
     start: datetime
     end: datetime
     zone: ZoneInfo
-    points: Sequence[Point]
+    points: Sequence[Weighed]
     steps: Sequence[Step] = ()
     usual: Sequence[Usual] = ()
     limits: Sequence[Limit] = ()
     gaps: Sequence[Gap] = ()
     spans: Sequence[Span] = ()
     acts: Sequence[Act] = ()
+
+    # A page draws its scene twice, as wide as a screen and as wide as a telephone, and tells a script of it.
+    @cached_property
+    def accepted(self) -> list[Weighed]:
+        """The weights that count, the oldest first."""
+        return sorted((p for p in self.points if p.reason is None), key=attrgetter("measured_at"))
+
+    @cached_property
+    def accepted_s(self) -> Array:
+        """When those were weighed, in seconds of the epoch."""
+        return seconds([point.measured_at for point in self.accepted])
+
+    @cached_property
+    def accepted_kg(self) -> Array:
+        return np.array([point.weight_kg for point in self.accepted], dtype=float)
+
+    @cached_property
+    def usual_s(self) -> Array:
+        """The days of the usual ranges, in seconds of the epoch."""
+        return seconds([one.at for one in self.usual])
+
+
+def seconds(moments: Sequence[datetime]) -> Array:
+    """Of the epoch."""
+    return np.array([at.timestamp() for at in moments], dtype=float)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +150,7 @@ class Dot:
 
     x: float
     y: float
-    point: Point
+    point: Weighed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +170,7 @@ class Chart:
     low_kg: float
     high_kg: float
     lines: list[str]
-    dots: list[Dot]
+    dots: list[str]
     doubted: list[Dot]
     gaps: list[tuple[Rect, Gap]]
     dry: str
@@ -143,7 +187,7 @@ class Chart:
     @property
     def dotted(self) -> str:
         """One path with a round stroke at each dot: an element for each would make the page's most costly part."""
-        return "".join(f"M{dot.x} {dot.y}h0" for dot in self.dots)
+        return f"M{'h0M'.join(self.dots)}h0" if self.dots else ""
 
 
 class Frame:
@@ -163,13 +207,13 @@ class Frame:
     def y(self, kg: float) -> float:
         return round(self.floor - (min(max(kg, self.low), self.high) - self.low) * self._per_kg, 1)
 
-    def corners(self, moments: Sequence[datetime], weights_kg: Sequence[float]) -> list[tuple[float, float]]:
-        """Many at once, each as `x` and `y` would have it."""
-        seconds = np.clip([at.timestamp() for at in moments], self._start, self._end) - self._start
+    def corners(self, moments_s: Array, weights_kg: Array) -> list[str]:
+        """Many at once, each as `x` and `y` would have it: "x,y"."""
+        widths_s = np.clip(moments_s, self._start, self._end) - self._start
         heights_kg = np.clip(weights_kg, self.low, self.high) - self.low
-        xs = np.round(LEFT + seconds * self._per_second, 1).tolist()
+        xs = np.round(LEFT + widths_s * self._per_second, 1).tolist()
         ys = np.round(self.floor - heights_kg * self._per_kg, 1).tolist()
-        return list(zip(xs, ys, strict=True))
+        return [f"{x},{y}" for x, y in zip(xs, ys, strict=True)]
 
     def shows(self, kg: float) -> bool:
         return self.low <= kg <= self.high
@@ -178,16 +222,17 @@ class Frame:
 def draw(scene: Scene, *, width: int = 960, height: int = 350) -> Chart:
     """The chart of a scene."""
     frame = Frame(scene, width=width, height=height)
-    accepted = sorted((p for p in scene.points if p.reason is None), key=lambda point: point.measured_at)
-    dots, doubted = _dots(frame, accepted), _dots(frame, [point for point in scene.points if point.reason])
+    dots = frame.corners(scene.accepted_s, scene.accepted_kg)
     return Chart(
         width=width,
         height=height,
         low_kg=round(frame.low, 2),
         high_kg=round(frame.high, 2),
-        lines=_lines(dots),
+        lines=[" ".join(dots[run]) for run in _runs(scene.accepted_s) if run.stop - run.start > 1],  # one needs no line
         dots=dots,
-        doubted=doubted,
+        doubted=[
+            Dot(x=frame.x(p.measured_at), y=frame.y(p.weight_kg), point=p) for p in scene.points if p.reason is not None
+        ],
         gaps=[(_tall(frame, gap), gap) for gap in scene.gaps],
         dry=_dry(frame),
         band=_band(frame),
@@ -204,13 +249,8 @@ def draw(scene: Scene, *, width: int = 960, height: int = 350) -> Chart:
     )
 
 
-def _dots(frame: Frame, points: Sequence[Point]) -> list[Dot]:
-    corners = frame.corners([p.measured_at for p in points], [p.weight_kg for p in points])
-    return [Dot(x=x, y=y, point=point) for (x, y), point in zip(corners, points, strict=True)]
-
-
 def _span_kg(scene: Scene) -> tuple[float, float]:
-    kgs = [point.weight_kg for point in scene.points if point.reason is None]
+    kgs = scene.accepted_kg.tolist()
     kgs += [step.weight_kg for step in _shown_steps(scene)]
     kgs += [limit.weight_kg for limit in scene.limits if limit.kind == "fired"]
     if not kgs:
@@ -227,15 +267,10 @@ def _shown_steps(scene: Scene) -> list[Step]:
     return before[-1:] + [step for step in steps if step.since > scene.start]
 
 
-def _lines(dots: list[Dot]) -> list[str]:
-    """Polylines, broken at gaps; a lone dot needs none."""
-    runs: list[list[Dot]] = []
-    for dot in dots:
-        if runs and dot.point.measured_at - runs[-1][-1].point.measured_at <= GAP:
-            runs[-1].append(dot)
-        else:
-            runs.append([dot])
-    return [" ".join(f"{dot.x},{dot.y}" for dot in run) for run in runs if len(run) > 1]
+def _runs(moments_s: Array) -> list[slice]:
+    """Those between two gaps lie together."""
+    breaks = (np.flatnonzero(np.diff(moments_s) > GAP.total_seconds()) + 1).tolist()
+    return [slice(start, stop) for start, stop in pairwise([0, *breaks, len(moments_s)]) if start < stop]
 
 
 def _tall(frame: Frame, gap: Gap) -> Rect:
@@ -253,20 +288,11 @@ def _dry(frame: Frame) -> str:
 
 
 def _band(frame: Frame) -> list[str]:
-    """Polygons, one for each stretch of days without a gap; the range of a lone day is drawn a day wide."""
-    runs: list[list[Usual]] = []
-    for one in frame.scene.usual:
-        if runs and one.at - runs[-1][-1].at <= GAP:
-            runs[-1].append(one)
-        else:
-            runs.append([one])
-    return [_polygon(frame, run) for run in runs]
-
-
-def _polygon(frame: Frame, run: Sequence[Usual]) -> str:
-    days = [one.at for one in run]
-    corners = frame.corners([*days, *reversed(days)], [*(u.high_kg for u in run), *(u.low_kg for u in reversed(run))])
-    return " ".join(f"{x},{y}" for x, y in corners)
+    """Polygons, one for each stretch of days without a gap."""
+    usual, days_s = frame.scene.usual, frame.scene.usual_s
+    tops = frame.corners(days_s, np.array([one.high_kg for one in usual], dtype=float))
+    bottoms = frame.corners(days_s, np.array([one.low_kg for one in usual], dtype=float))
+    return [" ".join([*tops[run], *reversed(bottoms[run])]) for run in _runs(days_s)]
 
 
 def _ticks_kg(low: float, high: float) -> list[float]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from psycopg import Cursor
-from psycopg.rows import class_row
+from psycopg.rows import args_row, class_row
 from starlette.responses import Response
 
 from clinician_api import audit
@@ -149,7 +149,7 @@ def known(conn: Connection, patient_id: str, zone: ZoneInfo, *, start: datetime,
     days = of | {"first": start.astimezone(zone).date(), "last": end.astimezone(zone).date()}
     weighed = of | {"start": start - usual.BEFORE, "end": end, "most": patient_record.MOST_READINGS}
     with conn.pipeline():
-        readings = _ask(conn, Reading, patient_record.READINGS, weighed)
+        readings = conn.cursor(row_factory=args_row(Reading)).execute(patient_record.READINGS, weighed)
         states = conn.execute(patient_record.DAYS, days)
         dry_weights = _ask(conn, DryWeight, patient_record.DRY_WEIGHTS, of)
         episodes = _ask(conn, Episode, patient_record.EPISODES, of)

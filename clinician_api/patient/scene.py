@@ -4,7 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby, pairwise
+from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from clinician_api.patient import usual
 from clinician_api.patient.chart import GAP, Act, Gap, Limit, Scene, Span, Step
@@ -31,14 +35,13 @@ class Known:
 
 def scene(known: Known, *, start: datetime, end: datetime) -> Scene:
     """All of it, between two instants."""
-    points = [reading.point for reading in known.readings]
     return Scene(
         start=start,
         end=end,
         zone=known.zone,
-        points=[point for point in points if start <= point.measured_at <= end],
+        points=[reading for reading in known.readings if start <= reading.measured_at <= end],
         steps=[Step(since=dry.valid_from, weight_kg=dry.weight_kg) for dry in known.dry_weights],
-        usual=usual.ranges(points, zone=known.zone, start=start),
+        usual=usual.ranges(known.readings, zone=known.zone, start=start),
         limits=_limits(known, now=end),
         gaps=_gaps(known, start=start, end=end),
         spans=[
@@ -107,8 +110,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """A row of the table twin: a weight, or the days without one."""
 
     at: datetime
@@ -118,23 +120,25 @@ class Row:
 
 def rows(known: Known, drawn: Scene) -> list[Row]:
     """The newest first."""
-    found = [Row(at=r.measured_at, reading=r) for r in known.readings if drawn.start <= r.measured_at <= drawn.end]
-    found += [Row(at=gap.since, gap=gap) for gap in drawn.gaps]
-    return sorted(found, key=lambda row: row.at, reverse=True)
+    found = [Row(r.measured_at, r) for r in known.readings if drawn.start <= r.measured_at <= drawn.end]
+    found += [Row(gap.since, gap=gap) for gap in drawn.gaps]
+    return sorted(found, key=attrgetter("at"), reverse=True)
 
 
 def data(drawn: Scene, listed: Sequence[Row], *, low_kg: float, high_kg: float) -> dict[str, object]:
     """The scene in seconds and kg, for the script that draws it anew; `stops` are the table's rows."""
-    accepted = sorted((p for p in drawn.points if p.reason is None), key=lambda point: point.measured_at)
     return {
         "zone": drawn.zone.key,
         "x": [_seconds(drawn.start), _seconds(drawn.end)],
         "y": [low_kg, high_kg],
-        "t": [_seconds(p.measured_at) for p in accepted],
-        "kg": [round(p.weight_kg, 2) for p in accepted],
+        "t": np.rint(drawn.accepted_s).astype(int).tolist(),
+        "kg": np.round(drawn.accepted_kg, 2).tolist(),
         "doubted": [[_seconds(p.measured_at), round(p.weight_kg, 2), p.state] for p in drawn.points if p.reason],
         "dry": sorted([_seconds(step.since), step.weight_kg] for step in drawn.steps if step.since <= drawn.end),
-        "usual": [[_seconds(one.at), round(one.low_kg, 2), round(one.high_kg, 2)] for one in drawn.usual],
+        "usual": [
+            [at, round(one.low_kg, 2), round(one.high_kg, 2)]
+            for at, one in zip(np.rint(drawn.usual_s).astype(int).tolist(), drawn.usual, strict=True)
+        ],
         "limits": [[limit.kind, round(limit.weight_kg, 2)] for limit in drawn.limits],
         "gaps": [[_seconds(gap.since), _seconds(gap.until), gap.state or "unknown"] for gap in drawn.gaps],
         "spans": [[_seconds(s.since), _seconds(s.until), s.severity] for s in drawn.spans if s.until >= drawn.start],

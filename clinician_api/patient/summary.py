@@ -197,7 +197,7 @@ def _draw(pdf: FPDF, picture: Chart, words: Words) -> None:
         pdf.polyline([at(*map(float, corner.split(","))) for corner in line.split()])
     pdf.set_fill_color(34, 65, 74)
     for dot in picture.dots:
-        x, y = at(dot.x, dot.y)
+        x, y = at(*map(float, dot.split(",")))
         pdf.ellipse(x - 0.5, y - 0.5, 1, 1, style="F")
     for x, _, _span in picture.spans:
         pdf.set_fill_color(163, 18, 58)

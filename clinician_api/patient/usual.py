@@ -6,6 +6,7 @@ holds the two together. An episode's own evidence stays what it was when it was 
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from statistics import median
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from clinician_api.patient.chart import Point, Usual
+from clinician_api.patient.chart import Array, Usual, Weighed
 
-Array = NDArray[np.float64]
 SESSION = timedelta(minutes=10)
 BASELINE_DAYS, BASELINE_WEIGHTS = 28, 5
 NOISE_DAYS, NOISE_PAIRS = 56, 7
@@ -26,16 +26,16 @@ BEFORE = timedelta(days=NOISE_DAYS + 1)
 """How long before the first day drawn the weights must be known."""
 
 
-def ranges(points: Iterable[Point], *, zone: ZoneInfo, start: datetime) -> list[Usual]:
+def ranges(points: Iterable[Weighed], *, zone: ZoneInfo, start: datetime) -> list[Usual]:
     """The range of each day since `start` that has a weight, from the weights before that day."""
     known = daily(points, zone=zone)
     if not known:
         return []
-    days = np.array([at.astimezone(zone).toordinal() for at, _ in known])
-    drawn = [n for n, (at, _) in enumerate(known) if at >= start]
-    usual_kg, noise_kg = _before(days - days[0], np.array([kg for _, kg in known]), drawn)
+    days = np.array([day for day, _, _ in known])
+    drawn = [n for n, (_, at, _) in enumerate(known) if at >= start]
+    usual_kg, noise_kg = _before(days - days[0], np.array([kg for _, _, kg in known]), drawn)
     return [
-        Usual(at=known[n][0], low_kg=kg - NOISES * noise, high_kg=kg + NOISES * noise)
+        Usual(at=known[n][1], low_kg=kg - NOISES * noise, high_kg=kg + NOISES * noise)
         for n, kg, noise in zip(drawn, usual_kg, noise_kg, strict=True)
         if kg is not None
     ]
@@ -67,12 +67,21 @@ def _medians(windows: Array) -> tuple[list[float], list[int]]:
     return middle.tolist(), known.tolist()
 
 
-def daily(points: Iterable[Point], *, zone: ZoneInfo) -> list[tuple[datetime, float]]:
-    """One weight (kg) a day, the median of the first ten minutes of weighing; accepted ones only."""
-    sessions: dict[int, list[Point]] = {}
-    accepted = {(p.measured_at, p.weight_kg): p for p in points if p.reason is None}
-    for _, point in sorted(accepted.items()):
+def daily(points: Iterable[Weighed], *, zone: ZoneInfo) -> list[tuple[int, datetime, float]]:
+    """One weight (kg) a day, the median of the first ten minutes of weighing; accepted ones only. The day comes first,
+    as its number in the calendar."""
+    accepted = sorted((p for p in points if p.reason is None), key=attrgetter("measured_at", "weight_kg"))
+    sessions: dict[int, list[Weighed]] = {}
+    last = None
+    for point in accepted:
+        if last and (point.measured_at, point.weight_kg) == (last.measured_at, last.weight_kg):
+            continue  # told twice
+        last = point
         session = sessions.setdefault(point.measured_at.astimezone(zone).toordinal(), [])
         if not session or point.measured_at - session[0].measured_at <= SESSION:
             session.append(point)
-    return [(one[-1].measured_at, round(median(p.weight_kg for p in one), 4)) for one in sessions.values()]
+    return [(day, one[-1].measured_at, round(_middle(one), 4)) for day, one in sessions.items()]
+
+
+def _middle(session: list[Weighed]) -> float:
+    return median(p.weight_kg for p in session) if len(session) > 1 else session[0].weight_kg

@@ -17,6 +17,7 @@ def rows_html(rows: Iterable[Row], *, home: str, words: Words) -> Markup:
     """The body of the table; `home` is the address of the patient's page, as it stands in an attribute."""
     accepted, check = (escape(words.text(text)) for text in (vocabulary.STATES["accepted"], CHECK))
     before, after = escape(words.text(CHECK_OF)).split("%(when)s")
+    sources: dict[str, Markup] = {}
     written = []
     for row in rows:
         if (one := row.reading) is None:
@@ -25,10 +26,12 @@ def rows_html(rows: Iterable[Row], *, home: str, words: Words) -> Markup:
         when = words.moment(one.measured_at)  # by us, as kg and numbers are: nothing in it to escape
         mark = ' class="doubted"' if one.quarantine_reason else ""
         state = _state(one, words) if one.quarantine_reason or one.reviewed else accepted
+        if (source := sources.get(one.source)) is None:
+            source = sources[one.source] = _source(one, words)
         written.append(
             f'<tr{mark}><td>{when}</td><td class="right">{words.kg(one.weight_kg)}</td><td>{state} '
             f'<a href="{home}/readings/{one.reading_id}?at={one.moment}" aria-label="{before}{when}{after}">{check}</a>'
-            f'</td><td class="muted">{_source(one, words)}</td></tr>\n'
+            f'</td><td class="muted">{source}</td></tr>\n'
         )
     return Markup("".join(written))  # noqa: S704 each piece that others wrote is escaped
 

@@ -34,7 +34,7 @@ def of(conn: Connection, patient_id: str, *, now: datetime) -> Drawer | None:
         start=now - SHOWN,
         end=now,
         zone=ZoneInfo(who.time_zone),
-        points=[reading.point for reading in readings],
+        points=readings,
         steps=[chart.Step(since=dry.valid_from, weight_kg=dry.weight_kg) for dry in dry_weights],
         spans=[
             chart.Span(since=max(e.opened_at, now - SHOWN), until=now, severity=e.severity, label=e.cause)

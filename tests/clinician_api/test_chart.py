@@ -32,9 +32,10 @@ def scene(*points: Point, days: int = 30, steps: tuple[Step, ...] = ()) -> Scene
 def test_every_weight_is_inside_the_frame(weights: list[tuple[float, float, bool]]) -> None:
     drawn = chart.draw(scene(*[point(ago, kg, "x" if doubted else None) for ago, kg, doubted in weights]))
     assert len(drawn.dots) + len(drawn.doubted) == len(weights)
-    for dot in drawn.dots + drawn.doubted:
-        assert chart.LEFT <= dot.x <= drawn.width - chart.RIGHT
-        assert chart.TOP <= dot.y <= drawn.floor
+    corners = [tuple(map(float, dot.split(","))) for dot in drawn.dots]
+    for x, y in corners + [(dot.x, dot.y) for dot in drawn.doubted]:
+        assert chart.LEFT <= x <= drawn.width - chart.RIGHT
+        assert chart.TOP <= y <= drawn.floor
 
 
 @given(st.floats(3, 300), st.floats(20, 300))
