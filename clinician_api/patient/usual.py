@@ -68,8 +68,10 @@ def _medians(windows: Array) -> tuple[list[float], list[int]]:
 
 
 def daily(points: Iterable[Weighed], *, zone: ZoneInfo) -> list[tuple[int, datetime, float]]:
-    """One weight (kg) a day, the median of the first ten minutes of weighing; accepted ones only. The day comes first,
-    as its number in the calendar."""
+    """One weight (kg) a day, the median of the first ten minutes of weighing; accepted ones only.
+
+    Before each its day, as a number of the calendar, and when it was weighed.
+    """
     accepted = sorted((p for p in points if p.reason is None), key=attrgetter("measured_at", "weight_kg"))
     sessions: dict[int, list[Weighed]] = {}
     last = None
