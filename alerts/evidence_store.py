@@ -13,12 +13,22 @@ from schemas.database import Connection
 EPISODE: LiteralString = """
 SELECT episode_id, patient_id, cause, severity, last_raised_at, evidence FROM episode WHERE episode_id = %s
 """
-# The window is the worker's: HISTORY before the newest weight known then.
+# The window is the worker's: HISTORY before the newest weight known then. What stood is what
+# standing_reading would have said then, of this record and of those that had ended in it.
 READINGS_THEN: LiteralString = """
 WITH known AS (
-    SELECT %(patient_id)s AS patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
+    SELECT %(patient_id)s AS patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at,
+           CASE WHEN latest.kind IN ('superseded', 'excluded') THEN latest.reason
+                WHEN review.action = 'exclude' THEN review.reason
+                WHEN review.action = 'release' THEN NULL ELSE quarantine_reason END AS quarantine_reason,
            nullif(device_id, reading.patient_id) AS device_id
-    FROM reading
+    FROM reading LEFT JOIN LATERAL (
+        SELECT kind, reason FROM reading_event AS event
+        WHERE event.reading_id = reading.reading_id AND event.recorded_at <= %(then)s ORDER BY event_id DESC LIMIT 1
+    ) AS latest ON true LEFT JOIN LATERAL (
+        SELECT action, reason FROM reading_review AS said
+        WHERE said.reading_id = reading.reading_id AND said.at <= %(then)s ORDER BY review_id DESC LIMIT 1
+    ) AS review ON true
     WHERE (patient_id = %(patient_id)s
            OR patient_id IN (SELECT record_id FROM merged_records(ARRAY[%(patient_id)s::text], %(then)s)))
       AND recorded_at <= %(then)s AND measured_at <= %(then)s + %(future)s::interval

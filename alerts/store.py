@@ -1,7 +1,7 @@
 """Whose turn is it, and what do the detectors need of them? The caller owns every transaction."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
 from zoneinfo import ZoneInfo
@@ -60,6 +60,15 @@ SELECT patient_id, time_zone, enrolled_at,
 FROM patient WHERE patient_id = ANY(%(patient_ids)s)
 """
 MERGED: LiteralString = "SELECT patient_id, record_id FROM merged_records(%(patient_ids)s, %(now)s)"
+LAST_OF_MERGED: LiteralString = """
+SELECT wanted.patient_id, max(newest.measured_at)
+FROM unnest(%(patient_ids)s::text[], %(records)s::text[]) AS wanted (patient_id, record_id)
+CROSS JOIN LATERAL (
+    SELECT measured_at FROM standing_reading AS reading
+    WHERE reading.patient_id = wanted.record_id AND quarantine_reason IS NULL AND measured_at <= %(until)s
+    ORDER BY measured_at DESC LIMIT 1
+) AS newest GROUP BY 1
+"""
 READINGS: LiteralString = """
 SELECT wanted.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
        nullif(device_id, reading.patient_id) AS device_id
@@ -259,13 +268,19 @@ def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) ->
 
 
 def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:
-    """What is known of the claimed patients, in five queries; their open episodes stay locked against a close."""
+    """What is known of the claimed patients, in five queries; their open episodes stay locked against a close.
+
+    Weights of a record that was merged into the patient's are the patient's.
+    """
     patient_ids = [patient.patient_id for patient in claimed]
     until = now + FUTURE
     with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
         wanted = {"patient_ids": patient_ids, "now": now, "until": until, "treated": list(TREATED)}
         patients = cursor.execute(PATIENTS, wanted).fetchall()
-    readings = _readings(conn, patients, until=until, now=now)
+    merged = [(str(patient), str(record)) for patient, record in conn.execute(MERGED, wanted).fetchall()]
+    if merged:
+        patients = _with_last_of_merged(conn, patients, merged, until=until)
+    readings = _readings(conn, patients, merged, until=until)
     conn.execute(LOCK_OPEN_EPISODES, {"patient_ids": patient_ids})
     with conn.cursor(row_factory=class_row(EpisodeRow)) as cursor:
         episodes = _grouped(cursor.execute(LATEST_EPISODES, {"patient_ids": patient_ids}))
@@ -279,16 +294,28 @@ def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict
     }
 
 
-def _readings(
-    conn: Connection, patients: Sequence[PatientRow], *, until: datetime, now: datetime
-) -> dict[str, list[ReadingRow]]:
-    """Back to HISTORY before each patient's newest weight: an imported history may end long ago.
+def _with_last_of_merged(
+    conn: Connection, patients: Sequence[PatientRow], merged: Sequence[tuple[str, str]], *, until: datetime
+) -> list[PatientRow]:
+    """A person who weighed in under an earlier record was not silent."""
+    wanted = {
+        "patient_ids": [patient for patient, _ in merged],
+        "records": [record for _, record in merged],
+        "until": until,
+    }
+    last: dict[str, datetime] = dict(conn.execute(LAST_OF_MERGED, wanted).fetchall())  # type: ignore[arg-type]
+    return [
+        replace(one, last_weight_at=max(filter(None, (one.last_weight_at, last.get(one.patient_id))), default=None))
+        for one in patients
+    ]
 
-    Weights of a record that was merged into the patient's are the patient's.
-    """
+
+def _readings(
+    conn: Connection, patients: Sequence[PatientRow], merged: Sequence[tuple[str, str]], *, until: datetime
+) -> dict[str, list[ReadingRow]]:
+    """Back to HISTORY before each patient's newest weight: an imported history may end long ago."""
     since = {patient.patient_id: (patient.last_weight_at or until) - HISTORY for patient in patients}
-    merged = conn.execute(MERGED, {"patient_ids": list(since), "now": now}).fetchall()
-    records = [*((one, one) for one in since), *((str(patient), str(record)) for patient, record in merged)]
+    records = [*((one, one) for one in since), *merged]
     wanted = {
         "patient_ids": [patient for patient, _ in records],
         "records": [record for _, record in records],

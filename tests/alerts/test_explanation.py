@@ -21,7 +21,7 @@ from schemas.database import Connection
 from schemas.plan import Plan
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
-from tests.alerts.program import running
+from tests.alerts.program import eventually, running
 
 START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 STEADY = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0]
@@ -91,6 +91,33 @@ def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest
         assert "later_that_day" in said
         explain(conn, 1, readings_too=True, as_json=True)
         assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
+def test_a_weight_that_was_released_before_and_one_excluded_after_explain_themselves(
+    database_url: str, connection: Connection
+) -> None:
+    nurse = clinic.add_user(connection)
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - timedelta(days=60))
+    clinic.weigh(connection, "P1", clinic.mornings(NOW - timedelta(days=1), STEADY), recorded_at=NOW)
+    clinic.weigh(connection, "P1", [(NOW, 83.5)], recorded_at=NOW, quarantine="implausible_jump")
+    review(connection, 83.5, "release", author=nurse, at=NOW)
+    with running(database_url, start=NOW + timedelta(seconds=1)):
+        eventually(lambda: clinic.count(connection, "SELECT count(*) FROM episode"))
+    review(connection, 79.9, "exclude", author=nurse, at=NOW + timedelta(days=1))
+    review(connection, 83.5, "undo", author=nurse, at=NOW + timedelta(days=1))
+    assert explain(connection, 1, readings_too=True, as_json=False, echo=lambda _: None) == []
+
+
+def review(conn: Connection, kg: float, action: str, *, author: int, at: datetime) -> None:
+    """What a person says of the weight."""
+    conn.execute(
+        "INSERT INTO reading_review (request_id, reading_id, site, device_id, measured_at, action, reason, author, at)"
+        " SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, %(action)s,"
+        " CASE WHEN %(action)s = 'exclude' THEN 'clothes' END, %(author)s, %(at)s"
+        " FROM reading WHERE weight_kg = %(kg)s",
+        {"action": action, "author": author, "at": at, "kg": kg},
+    )
+    conn.commit()
 
 
 def test_evidence_that_was_touched_or_readings_that_are_gone_are_told(raised: str, connection: Connection) -> None:

@@ -244,12 +244,16 @@ def test_a_weight_goes_to_the_patient_whose_it_is_and_comes_back(
     assert violations(screen) == []
     page.get_by_role("button", name="Réattribuer").click()
     expect(page.locator("#checks")).to_contain_text("poids d'un autre patient, réattribué")
+    expect(page.locator("#household").get_by_role("link")).to_have_text("p-0002")
+    expect(page.locator("#household").get_by_role("link")).to_have_attribute("href", "/patients/p-0002")
+    expect(page.locator("#household")).to_contain_text("72,3 kg, 1 pesée, confirmées par l’équipe : 1")
     standing = "SELECT patient_id, state, source FROM standing_reading ORDER BY reading_id"
     assert rows(connection, standing) == [("p-0001", "excluded", "native-1"), ("p-0002", "accepted", "reassigned")]
     latest = "SELECT patient_id, weight_kg::float8 FROM latest_reading ORDER BY 1"
     assert rows(connection, latest) == [("p-0001", None), ("p-0002", 72.3)]
     page.locator("#checks").get_by_role("button", name="Annuler").click()
     expect(page.locator(".facts")).to_contain_text("72,3 kg")
+    expect(page.locator("#household")).to_have_count(0)
     assert rows(connection, standing) == [("p-0001", "accepted", "native-1"), ("p-0002", "excluded", "reassigned")]
     assert rows(connection, latest) == [("p-0001", 72.3), ("p-0002", None)]
     assert screen.complaints == []
