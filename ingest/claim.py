@@ -55,7 +55,8 @@ class Claim:
     def said_of(self) -> str:
         """What `seq` stands for, the same at every sending, so that a number used twice is seen."""
         if not self._said_of:
-            self._said_of = f"{self.measured_at.astimezone(UTC).isoformat()} {self.weight_kg.normalize():f} kg"
+            at = self.measured_at if self.measured_at.tzinfo is UTC else self.measured_at.astimezone(UTC)
+            self._said_of = f"{at.isoformat()} {self.weight_kg.normalize():f} kg"
         return self._said_of
 
 

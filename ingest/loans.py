@@ -7,6 +7,7 @@ from typing import LiteralString, NamedTuple
 
 from psycopg import Cursor
 from psycopg.rows import args_row
+from pydantic_core import to_json
 
 from ingest.message import Scale
 from schemas.database import Connection
@@ -46,6 +47,7 @@ class Borrowers:
         return None
 
 
-def ask(conn: Connection, scales: str) -> Cursor[Loan]:
-    """Ask who had these scales (JSON), now and before; the answer is for `Borrowers`."""
-    return conn.cursor(row_factory=args_row(Loan)).execute(LOANS, {"scales": scales})
+def ask(conn: Connection, scales: Iterable[Scale]) -> Cursor[Loan]:
+    """Ask who had these scales, now and before; the answer is for `Borrowers`."""
+    asked = to_json([scale._asdict() for scale in scales]).decode()
+    return conn.cursor(row_factory=args_row(Loan)).execute(LOANS, {"scales": asked})

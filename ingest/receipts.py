@@ -12,22 +12,24 @@ def receipts(answers: Iterable[Answer], *, at: datetime) -> list[tuple[str, byte
     by_topic: dict[str, dict[int, Answer]] = {}
     for answer in answers:
         by_topic.setdefault(answer.topic, {}).setdefault(answer.seq, answer)
-    return [(_receipt_topic(topic), _payload(list(given.values()), at)) for topic, given in by_topic.items()]
+    now = at.isoformat()
+    return [(_receipt_topic(topic), _payload(list(given.values()), now)) for topic, given in by_topic.items()]
 
 
 def _receipt_topic(topic: str) -> str:
     return topic.removesuffix("reading") + "receipt"
 
 
-def _payload(answers: list[Answer], at: datetime) -> bytes:
-    words: dict[str, object] = {
-        "stored": [answer.seq for answer in answers if answer.word == "stored"],
-        "quarantined": _with_reasons(answers, "quarantined"),
-        "rejected": _with_reasons(answers, "rejected"),
-        "at": at.isoformat(),
-    }
-    return json.dumps(words).encode()
+def _payload(answers: list[Answer], at: str) -> bytes:
+    """Written by hand but for the reasons: a list of integers is JSON as it is, and nearly all receipts are one."""
+    stored = [answer.seq for answer in answers if answer.word == "stored"]
+    quarantined, rejected = (
+        ("[]", "[]")
+        if len(stored) == len(answers)
+        else (_with_reasons(answers, "quarantined"), _with_reasons(answers, "rejected"))
+    )
+    return f'{{"stored": {stored}, "quarantined": {quarantined}, "rejected": {rejected}, "at": "{at}"}}'.encode()
 
 
-def _with_reasons(answers: list[Answer], word: str) -> list[dict[str, object]]:
-    return [{"seq": answer.seq, "reason": answer.reason} for answer in answers if answer.word == word]
+def _with_reasons(answers: list[Answer], word: str) -> str:
+    return json.dumps([{"seq": answer.seq, "reason": answer.reason} for answer in answers if answer.word == word])

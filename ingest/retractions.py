@@ -12,6 +12,11 @@ from ingest.arrival import Arrival
 from ingest.claim import Claim, Retraction
 from schemas.database import Connection
 
+# A dialect without numbers takes back what it said, and hears a weighing twice: who looks at what is stored of it
+# (ALONE) must see all of it, so whoever only adds to it (BESIDE_OTHERS) waits meanwhile. Before all other locks.
+ALONE: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('vigie-unnumbered'))"
+BESIDE_OTHERS: LiteralString = "SELECT pg_advisory_xact_lock_shared(hashtext('vigie-unnumbered'))"
+
 # Whether the source has taken it back is asked of the events alone: what a nurse excluded is taken back beside that, so
 # that her undo does not bring back what its source deleted meanwhile.
 RETRACT: LiteralString = """

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString, TypeVar
@@ -19,14 +19,16 @@ from typing import LiteralString, TypeVar
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat, metrics, seat
+from ingest import arrival, heartbeat, metrics, ordinary, seat
 from ingest import receipts as receipt_messages
 from ingest import store as storing
 from ingest.announced import Announced
 from ingest.arrival import Arrival, Sighting
 from ingest.claim import Refusal
+from ingest.ordinary import Asked
+from ingest.sightings import Told
 from ingest.stage import Stage
-from ingest.store import Asked, Outcome
+from ingest.store import Outcome
 from ingest.wire import subscriber
 from ingest.wire.connection import Access, Delivery, NoBrokerError
 from ingest.wire.subscriber import Subscriber
@@ -52,7 +54,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What a batch of messages says; `asked` if it was written down beforehand."""
+    """What a batch of messages says; `asked` if it was looked through for what is ordinary."""
 
     arrivals: list[Arrival]
     sightings: list[Sighting]
@@ -68,19 +70,26 @@ class Store:
         self._clock = clock
         self._stop = stop
         self._conn: database.Connection | None = None
+        self._told = Told()
 
     def commit(self, batch: Batch) -> Outcome | None:
         """Store a batch; as `do`."""
-        return self.do(lambda conn: self._store(conn, batch))
+        return self._insist(lambda conn: self._store(conn, batch))
 
     def do(self, work: Callable[[database.Connection], T]) -> T | None:
         """Do this and commit, however long the database is away; None only if `stop` was set meanwhile."""
+
+        def committed(conn: database.Connection) -> T:
+            with conn.transaction():
+                return work(conn)
+
+        return self._insist(committed)
+
+    def _insist(self, work: Callable[[database.Connection], T]) -> T | None:
         wait, longest = RETRY_SECONDS
         while not self._stop.is_set():
             try:
-                conn = self._connected()
-                outcome = work(conn)
-                conn.commit()
+                outcome = work(self._connected())
             except psycopg.Error as error:
                 self._lose(error)
                 self._stop.wait(wait)
@@ -96,15 +105,14 @@ class Store:
 
     def _connected(self) -> database.Connection:
         if self._conn is None or self._conn.closed:
-            self._conn = database.connect(self._url, service="ingest")
+            self._conn = database.connect(self._url, service="ingest", autocommit=True)
             self._conn.execute(PLANS)
-            self._conn.commit()
         return self._conn
 
     def _store(self, conn: database.Connection, batch: Batch) -> Outcome:
         now, rate = self._clock.now(), self._clock.rate
         try:
-            return store_batch(conn, batch, now=now, rate=rate)
+            return store_batch(conn, batch, now=now, rate=rate, told=self._told)
         except Exception as error:
             if not _is_poison(error):
                 raise
@@ -153,7 +161,7 @@ def run(settings: Settings, *, clock: Clock, stop: threading.Event) -> None:
         for context in (broker, replies, commits):
             stack.enter_context(context)
         for deliveries in broker.batches(ready=lambda: commits.idle):
-            commits.give(take(deliveries))
+            commits.give(take(deliveries, rate=clock.rate))
     store.close()
     beating.join()
 
@@ -190,9 +198,9 @@ class Committed:
     outcome: Outcome
 
 
-def take(deliveries: Sequence[Delivery]) -> Taken:
+def take(deliveries: Sequence[Delivery], *, rate: float) -> Taken:
     began = time.perf_counter()
-    return Taken(deliveries=deliveries, batch=read(deliveries), began=began)
+    return Taken(deliveries=deliveries, batch=read(deliveries, rate=rate), began=began)
 
 
 def handle(taken: Taken, *, store: Store, replies: Stage[Committed]) -> None:
@@ -224,7 +232,7 @@ def finish(committed: Committed, *, at: datetime) -> None:
     )
 
 
-def read(deliveries: Sequence[Delivery]) -> Batch:
+def read(deliveries: Sequence[Delivery], *, rate: float) -> Batch:
     """Take the messages apart."""
     arrivals: list[Arrival] = []
     sightings: list[Sighting] = []
@@ -233,13 +241,54 @@ def read(deliveries: Sequence[Delivery]) -> Batch:
             sightings += [seen] if (seen := arrival.sighting(message)) else []
         else:
             arrivals += arrival.arrivals(message)
-    return Batch(arrivals=arrivals, sightings=sightings, asked=storing.ask(arrivals, sightings))
+    return Batch(arrivals=arrivals, sightings=sightings, asked=ordinary.ask(arrivals, sightings, rate=rate))
 
 
-def store_batch(conn: database.Connection, batch: Batch, *, now: datetime, rate: float) -> Outcome:
-    """Store everything in one transaction, and commit it."""
-    with conn.pipeline(), conn.transaction():
-        return storing.store(conn, batch.arrivals, batch.sightings, now=now, rate=rate, asked=batch.asked)
+def store_batch(
+    conn: database.Connection, batch: Batch, *, now: datetime, rate: float, told: Told | None = None
+) -> Outcome:
+    """Store everything, and commit: what is ordinary at once, the rest in a transaction of its own."""
+    outcomes = []
+    rest, heard = batch.arrivals, batch.sightings
+    if batch.asked and batch.asked.claims:
+        try:
+            kept, left = _store_ordinary(conn, batch.asked, now=now, told=told or Told())
+        except psycopg.DatabaseError as error:
+            if error.sqlstate != ordinary.OVERTAKEN:
+                raise
+        else:
+            outcomes.append(kept)
+            rest, heard = [*left, *batch.asked.rest], []
+    if rest or heard:
+        with conn.pipeline(), conn.transaction():
+            outcomes.append(storing.store(conn, rest, heard, now=now, rate=rate))
+    return outcomes[0] if len(outcomes) == 1 else _sum(outcomes)
+
+
+def _store_ordinary(
+    conn: database.Connection, asked: Asked, *, now: datetime, told: Told
+) -> tuple[Outcome, list[Arrival]]:
+    """What was stored of these, and what was not; one way to the server and back."""
+    news = told.news(asked.seen)
+    with _at_once(conn):
+        answering = ordinary.store(conn, asked, news=news, now=now)
+    told.remember(news)
+    answer = answering.fetchone()
+    assert answer
+    return ordinary.outcome(asked, answer)
+
+
+@contextmanager
+def _at_once(conn: database.Connection) -> Iterator[None]:
+    """A transaction that travels with its BEGIN and COMMIT; psycopg's own would wait for the answer to each."""
+    try:
+        with conn.pipeline():
+            conn.execute("BEGIN")
+            yield
+            conn.execute("COMMIT")
+    except BaseException:
+        conn.rollback()
+        raise
 
 
 def store_one_by_one(conn: database.Connection, batch: Batch, *, now: datetime, rate: float) -> Outcome:
@@ -252,6 +301,10 @@ def store_one_by_one(conn: database.Connection, batch: Batch, *, now: datetime, 
             if not _is_poison(error):
                 raise
             outcomes.append(store_batch(conn, _refused(single), now=now, rate=rate))
+    return _sum(outcomes)
+
+
+def _sum(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(
         answers=[answer for outcome in outcomes for answer in outcome.answers],
         new=sum((outcome.new for outcome in outcomes), Counter()),

@@ -11,9 +11,9 @@ from psycopg import Cursor
 from psycopg.rows import args_row
 from pydantic_core import to_json
 
-from ingest import echoes, loans, reading_rows, retractions
+from ingest import echoes, loans, reading_rows, retractions, sightings
 from ingest.arrival import Arrival, Sighting
-from ingest.claim import NOTHING_SAID, Claim, Condition, Refusal, Retraction, is_number_of_a_reading
+from ingest.claim import Claim, Refusal, Retraction, is_number_of_a_reading
 from ingest.earlier_weights import Person, earlier_weights
 from ingest.loans import Borrowers
 from ingest.message import Scale
@@ -43,19 +43,6 @@ FROM unnest(%(fingerprints)b::bytea[], %(topics)s::text[], %(seqs)s::numeric[], 
      AS new (fingerprint, topic, seq, reason, payload, payload_bytes, received_at, times)
 ORDER BY fingerprint  -- two workers with the same messages lock them in the same order
 ON CONFLICT (fingerprint) DO UPDATE SET times = rejection.times + excluded.times
-"""
-SIGHT: LiteralString = """
-INSERT INTO device_sighting AS known (site, device_id, first_seen_at, last_seen_at, online, battery_pct, firmware)
-SELECT site, device_id, at, at, online, battery_pct, firmware
-FROM json_to_recordset(%(seen)s::json)
-     AS seen (site text, device_id text, at timestamptz, online bool, battery_pct int, firmware text)
-ORDER BY site, device_id
-ON CONFLICT (site, device_id) DO UPDATE SET
-    last_seen_at = CASE WHEN excluded.site || '/' || excluded.device_id = ANY (%(not_alive)s::text[])
-                        THEN known.last_seen_at ELSE greatest(known.last_seen_at, excluded.last_seen_at) END,
-    online = coalesce(excluded.online, known.online),
-    battery_pct = coalesce(excluded.battery_pct, known.battery_pct),
-    firmware = coalesce(excluded.firmware, known.firmware)
 """
 
 Key = tuple[Scale, int]
@@ -112,46 +99,21 @@ class Outcome:
         return self.doubted.total()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """What a batch asks and tells of its scales, as JSON; made beforehand, so that no transaction waits for it."""
-
-    seen: str
-    not_alive: list[str]
-    keys: str
-    scales: str
-
-
-def ask(arrivals: Sequence[Arrival], sightings: Iterable[Sighting]) -> Asked:
-    """Write down what `store` will ask of these."""
-    seen = _seen(sightings, arrivals)
-    keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
-    return Asked(
-        seen=to_json([_row_of(scale, known) for scale, known in seen.items()]).decode(),
-        not_alive=["/".join(scale) for scale, known in seen.items() if not known.alive],
-        keys=to_json([{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]).decode(),
-        scales=to_json([scale._asdict() for scale in seen]).decode(),
-    )
-
-
 def store(
-    conn: Connection,
-    arrivals: Sequence[Arrival],
-    sightings: Iterable[Sighting],
-    *,
-    now: datetime,
-    rate: float,
-    asked: Asked | None = None,
+    conn: Connection, arrivals: Sequence[Arrival], heard: Iterable[Sighting], *, now: datetime, rate: float
 ) -> Outcome:
     """Store a batch; does not commit. A seq known before gets its word again, whatever it says now.
 
-    The sightings go first: their rows' locks let two workers with messages of one scale without `seq` go one after the
-    other, and a loan that begins meanwhile (0011_late_owners.sql) wait. Within `conn.pipeline()` what is asked before
-    the first answer is read is one way to the server and back.
+    The sightings go first: their rows' locks let two workers with messages of one scale go one after the other, and a
+    loan that begins meanwhile (0011_late_owners.sql) wait. Within `conn.pipeline()` what is asked before the first
+    answer is read is one way to the server and back.
     """
-    asked = asked or ask(arrivals, sightings)
-    conn.execute(SIGHT, {"seen": asked.seen, "not_alive": asked.not_alive})
-    words_asked, loans_asked = _ask_words(conn, asked), loans.ask(conn, asked.scales)
+    seen = sightings.seen(heard, arrivals)
+    keys = _keys(arrivals)
+    if any(arrival.said.seq is None and not isinstance(arrival.said, Refusal) for arrival in arrivals):
+        conn.execute(retractions.ALONE)
+    sightings.tell(conn, seen)
+    words_asked, loans_asked = _ask_words(conn, keys), loans.ask(conn, seen)
     given, borrowers = _words(words_asked), Borrowers(loans_asked)
     unnumbered = [a for a in arrivals if a.scale and isinstance(a.said, Claim) and a.said.seq is None]
     new = [*_first_of_each(arrivals, given), *echoes.weighings(conn, unnumbered)]
@@ -159,7 +121,7 @@ def store(
     added = reading_rows.insert(conn, rows, now=now)
     numbered = sum(row.seq is not None for row in rows)
     retractions.apply(conn, arrivals, now=now)
-    words = given | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, asked))
+    words = given | _given(rows) if added.numbers == numbered else _words(_ask_words(conn, keys))
     refused = _reject(conn, arrivals, words, now=now)
     answers = [answer for arrival in arrivals if (answer := _answer(arrival, words))]
     return Outcome(
@@ -190,8 +152,14 @@ def _key(arrival: Arrival) -> Key | None:
     return (arrival.scale, seq)
 
 
-def _ask_words(conn: Connection, asked: Asked) -> Cursor[_Given]:
-    return conn.cursor(row_factory=args_row(_Given)).execute(WORDS, {"keys": asked.keys})
+def _keys(arrivals: Iterable[Arrival]) -> str:
+    """The numbers of these, as JSON."""
+    keys = sorted({key for arrival in arrivals if (key := _key(arrival))})
+    return to_json([{"site": site, "device_id": device_id, "seq": seq} for (site, device_id), seq in keys]).decode()
+
+
+def _ask_words(conn: Connection, keys: str) -> Cursor[_Given]:
+    return conn.cursor(row_factory=args_row(_Given)).execute(WORDS, {"keys": keys})
 
 
 def _words(asked: Cursor[_Given]) -> dict[Key | None, _Given]:
@@ -332,52 +300,6 @@ def _reason_to_reject(arrival: Arrival, words: dict[Key | None, _Given]) -> str 
     if given is None or isinstance(arrival.said, Retraction):
         return None
     return SEQ_REUSED if given.said_of != arrival.said.said_of else None
-
-
-@dataclass(kw_only=True, slots=True)
-class _Seen:
-    """What a batch tells of one scale: its facts merged in the order in which they came."""
-
-    at: datetime
-    alive: bool
-    online: bool | None = None
-    battery_pct: int | None = None
-    firmware: str | None = None
-
-    def learn(self, at: datetime, condition: Condition, *, alive: bool) -> None:
-        self.at, self.alive = at, self.alive or alive
-        if condition.online is not None:
-            self.online = condition.online
-        if condition.battery_pct is not None:
-            self.battery_pct = condition.battery_pct
-        self.firmware = condition.firmware or self.firmware
-
-
-def _seen(sightings: Iterable[Sighting], arrivals: Iterable[Arrival]) -> dict[Scale, _Seen]:
-    """What a batch tells of each scale."""
-    seen: dict[Scale, _Seen] = {}
-    for sighting in sightings:
-        known = seen.setdefault(sighting.scale, _Seen(at=sighting.at, alive=False))
-        known.learn(sighting.at, sighting.condition, alive=sighting.alive)
-    for arrival in arrivals:
-        if arrival.scale:
-            known = seen.get(arrival.scale) or seen.setdefault(
-                arrival.scale, _Seen(at=arrival.received_at, alive=False)
-            )
-            condition = arrival.said.condition if isinstance(arrival.said, Claim) else NOTHING_SAID
-            known.learn(arrival.received_at, condition, alive=not arrival.retained)
-    return seen
-
-
-def _row_of(scale: Scale, seen: _Seen) -> dict[str, object]:
-    return {
-        "site": scale.site,
-        "device_id": scale.device_id,
-        "at": seen.at,
-        "online": seen.online,
-        "battery_pct": seen.battery_pct,
-        "firmware": seen.firmware,
-    }
 
 
 def _answer(arrival: Arrival, words: dict[Key | None, _Given]) -> Answer | None:

@@ -35,7 +35,7 @@ def parse(payload: bytes) -> object:
         FaultError: e.g. "is not JSON".
     """
     try:
-        return _DECODER.decode(payload.decode("utf-8"))
+        return (_DECODER if len(payload) > MAX_DIGITS else _DECODER_OF_SHORT).decode(payload.decode("utf-8"))
     except UnicodeDecodeError:
         raise FaultError("is not UTF-8") from None
     except RecursionError:
@@ -86,9 +86,9 @@ def check(value: object) -> None:
         if isinstance(value, NotJson):
             raise FaultError("payload: NaN and Infinity are not JSON")
         if isinstance(value, dict):
-            waiting.extend(value.values())
+            waiting += [inner for inner in value.values() if type(inner) not in _SIMPLE]
         elif isinstance(value, list):
-            waiting.extend(value)
+            waiting += [inner for inner in value if type(inner) not in _SIMPLE]
 
 
 def text(value: object) -> str:
@@ -123,3 +123,6 @@ def _integer(text: str) -> int | float:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=NotJson, parse_int=_integer)
 """Made once: `json.loads` would make one for each message."""
+_DECODER_OF_SHORT = json.JSONDecoder(object_pairs_hook=_object, parse_constant=NotJson)
+"""What is shorter than `MAX_DIGITS` holds no integer of more digits, and need not ask us about each."""
+_SIMPLE = frozenset({str, int, float, bool, type(None)})

@@ -22,12 +22,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingest import reading_rows, service
+from ingest import ordinary, reading_rows, service
 from ingest import store as storing
 from ingest.store import Answer, Outcome
 from ingest.wire import subscriber
 from schemas import logs
 from schemas.clock import Clock, real_now
+from schemas.database import Connection
 from schemas.settings import read_settings
 
 Step = Callable[..., Any]
@@ -60,13 +61,27 @@ def after(step: Step, maybe_die: Callable[[], None]) -> Step:
     return wrapped
 
 
+def executed(step: Step) -> Step:
+    """The same, but the server has done it when this returns; else it waits in the pipeline for the COMMIT."""
+
+    def wrapped(conn: Connection, *args: object, **kwargs: object) -> object:
+        done = step(conn, *args, **kwargs)
+        with conn.pipeline():
+            pass
+        return done
+
+    return wrapped
+
+
 def arm(step: str, maybe_die: Callable[[], None]) -> None:
     if step == "received":
         service.read = before(service.read, maybe_die)
     elif step == "inside":
         reading_rows.insert = after(reading_rows.insert, maybe_die)
+        ordinary.store = after(ordinary.store, maybe_die)
     elif step == "before-commit":
         storing.store = after(storing.store, maybe_die)
+        ordinary.store = after(executed(ordinary.store), maybe_die)
     elif step == "before-receipt":
         service.send_receipts = before(service.send_receipts, maybe_die)
     elif step == "before-acknowledgement":
@@ -120,6 +135,7 @@ def nursery() -> None:
 def slow(seconds: float) -> None:
     """A database that is this slow, and patience of half a second for those who wait behind a backlog."""
     storing.store = before(storing.store, lambda: time.sleep(seconds))
+    ordinary.store = before(ordinary.store, lambda: time.sleep(seconds))
     subscriber.BEHIND_SECONDS = 0.5
 
 

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from clinician_api.enrol import enrolment
-from ingest import arrival, history, store
+from ingest import arrival, history, ordinary, service, store
 from ingest.message import Message
+from ingest.service import Batch
 from schemas import database
 from schemas.database import Connection
 from schemas.patient import LentScale
@@ -39,9 +40,8 @@ def lend(conn: Connection, patient: str, site: str, device: str, *, since: datet
 
 def send(conn: Connection, *messages: Message) -> store.Outcome:
     said = [one for message in messages for one in arrival.arrivals(message)]
-    outcome = store.store(conn, said, [], now=NOW, rate=1)
-    conn.commit()
-    return outcome
+    asked = ordinary.ask(said, [], rate=1)
+    return service.store_batch(conn, Batch(arrivals=said, sightings=[], asked=asked), now=NOW, rate=1)
 
 
 def at(minutes: float) -> datetime:
