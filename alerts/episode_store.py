@@ -21,12 +21,17 @@ INSERT INTO episode (patient_id, cause, severity, opened_at, last_raised_at, evi
 VALUES (%(patient_id)s, %(cause)s, %(severity)s, %(now)s, %(now)s, %(evidence)s)
 RETURNING episode_id
 """
-# The episode keeps the evidence of its severity: a weaker finding that repeats it stands in its events.
+# The episode keeps the evidence of its severity: a weaker finding that repeats it stands in its events. A watch that
+# becomes an alert is one from now on: whatever is promised, counted or reckoned of an alert begins here.
 RAISE_EPISODE: LiteralString = """
 UPDATE episode SET severity = %(severity)s, last_raised_at = %(now)s,
-                   state = CASE WHEN %(pages)s THEN 'new' ELSE state END,
-                   step = CASE WHEN %(pages)s THEN 0 ELSE step END,
-                   snoozed_until = CASE WHEN %(pages)s THEN NULL ELSE snoozed_until END,
+                   opened_at = CASE WHEN severity = 'watch' AND %(severity)s <> 'watch' THEN %(now)s ELSE opened_at END,
+                   taken_at = CASE WHEN severity = 'watch' AND %(anew)s THEN NULL ELSE taken_at END,
+                   state = CASE WHEN %(anew)s THEN 'new' ELSE state END,
+                   step = CASE WHEN %(anew)s THEN 0 ELSE step END,
+                   snoozed_until = CASE WHEN %(anew)s THEN NULL ELSE snoozed_until END,
+                   next_at = CASE WHEN %(anew)s THEN NULL ELSE next_at END,
+                   waits_since = CASE WHEN %(anew)s THEN NULL ELSE waits_since END,
                    evidence = CASE WHEN %(found)s = %(severity)s THEN %(evidence)s ELSE evidence END
 WHERE episode_id = %(episode_id)s
 """
@@ -75,7 +80,7 @@ def act(conn: Connection, action: Action, *, patient_id: str, router: Router) ->
         "severity": action.severity,
         "evidence": Jsonb(action.finding.evidence.model_dump(mode="json")),
         "found": action.finding.severity,
-        "pages": action.pages,
+        "anew": action.anew,
         "now": router.now,
     }
     if action.kind == "raised":
@@ -87,6 +92,7 @@ def act(conn: Connection, action: Action, *, patient_id: str, router: Router) ->
     conn.execute(RECORD_EVENT, values)
     assert isinstance(values["episode_id"], int)
     if patient_id == canary.PATIENT:
-        conn.execute(TELL_CANARYS_PERSON, values)
+        if action.severity != "watch":
+            conn.execute(TELL_CANARYS_PERSON, values)
         return None
     return router.begin(values["episode_id"]) if action.pages else None

@@ -30,9 +30,27 @@ class Context:
         return {"fr": fr, "en": en}
 
 
-def change(kg: float, *, days: int, threshold_kg: float, context: Context) -> Sentence:
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """More than `alert` is an alert, in the detector's unit; `watch`: what a watch is more than, None of an alert."""
+
+    alert: float
+    watch: float | None = None
+
+    @property
+    def exceeded(self) -> float:
+        return self.alert if self.watch is None else self.watch
+
+    def sentence(self, unit: str = "") -> Sentence:
+        if self.watch is None:
+            return {"fr": f"(seuil {_fr(self.alert)}{unit})", "en": f"(threshold {self.alert:.1f}{unit})"}
+        fr = f"(à surveiller au-delà de {_fr(self.watch)}{unit}, alerte au-delà de {_fr(self.alert)}{unit})"
+        return {"fr": fr, "en": f"(watch above {self.watch:.1f}{unit}, alert above {self.alert:.1f}{unit})"}
+
+
+def change(kg: float, *, days: int, threshold: Threshold, context: Context) -> Sentence:
     """The guideline rule: `kg` gained (or, negative, lost) in `days`."""
-    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold.exceeded), threshold.sentence(" kg"), context.sentence()
     plural = "s" if days > 1 else ""
     return {
         "fr": f"{said['fr']} en {days} jour{plural} {limit['fr']}{tail['fr']}",
@@ -40,9 +58,9 @@ def change(kg: float, *, days: int, threshold_kg: float, context: Context) -> Se
     }
 
 
-def standing_in(kg: float, *, days: int, threshold_kg: float, first_days: int, context: Context) -> Sentence:
+def standing_in(kg: float, *, days: int, threshold: Threshold, first_days: int, context: Context) -> Sentence:
     """The guideline rule in place of Vigie's own detector, in a patient's first days."""
-    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold.exceeded), threshold.sentence(" kg"), context.sentence()
     fr = f"règle des recommandations, pendant les {first_days} premiers jours"
     en = f"guideline rule, during the first {first_days} days"
     return {
@@ -56,19 +74,19 @@ def nothing_to_compare(*, context: Context) -> Sentence:
     return {"fr": f"aucune pesée récente à comparer{tail['fr']}", "en": f"no recent weight to compare with{tail['en']}"}
 
 
-def trend(kg: float, *, threshold_kg: float, context: Context) -> Sentence:
+def trend(kg: float, *, threshold: Threshold, context: Context) -> Sentence:
     """MACD: the recent weight against that of the last weeks."""
-    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
+    said, limit, tail = _said(kg, threshold_kg=threshold.exceeded), threshold.sentence(" kg"), context.sentence()
     return {
         "fr": f"tendance des derniers jours {said['fr']} par rapport aux dernières semaines {limit['fr']}{tail['fr']}",
         "en": f"trend of the last days {said['en']} against the last weeks {limit['en']}{tail['en']}",
     }
 
 
-def risk(score: float, *, threshold: float, above_kg: float | None, context: Context) -> Sentence:
+def risk(score: float, *, threshold: Threshold, above_kg: float | None, context: Context) -> Sentence:
     """Any other detector: the distance from the usual weight, which a nurse reads first, and its score."""
-    tail = context.sentence()
-    fr, en = f"risque {_fr(score)} (seuil {_fr(threshold)})", f"risk {score:.1f} (threshold {threshold:.1f})"
+    limit, tail = threshold.sentence(), context.sentence()
+    fr, en = f"risque {_fr(score)} {limit['fr']}", f"risk {score:.1f} {limit['en']}"
     if above_kg is not None:
         fr = f"{_said(above_kg)['fr']} par rapport au poids habituel ; {fr}"
         en = f"{_said(above_kg)['en']} against the usual weight; {en}"
@@ -77,7 +95,8 @@ def risk(score: float, *, threshold: float, above_kg: float | None, context: Con
 
 def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: float, context: Context) -> Sentence:
     """Cardi'Auvergne: how far above the dry weight, or the baseline."""
-    said, limit, tail = _said(kg, threshold_kg=threshold_kg), _limit(threshold_kg), context.sentence()
+    limit, tail = Threshold(alert=threshold_kg).sentence(" kg"), context.sentence()
+    said = _said(kg, threshold_kg=threshold_kg)
     fr = "du poids sec" if reference == "dry" else "du poids habituel"
     en = "the dry weight" if reference == "dry" else "the usual weight"
     return {
@@ -112,7 +131,3 @@ def _said(kg: float, *, threshold_kg: float | None = None) -> Sentence:
     digits = 2 if threshold_kg is not None and f"{abs(kg):.1f}" == f"{threshold_kg:.1f}" else 1
     said = f"{kg:+.{digits}f} kg".replace("-", "−")
     return {"fr": said.replace(".", ","), "en": said}
-
-
-def _limit(threshold_kg: float) -> Sentence:
-    return {"fr": f"(seuil {_fr(threshold_kg)} kg)", "en": f"(threshold {threshold_kg:.1f} kg)"}

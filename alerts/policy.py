@@ -6,6 +6,10 @@ had passed in between, is worse, or is still there 72 h later (physIQ merges rep
 days later if it was closed as false (ENGAGE-HF does not fire again for 7 days): a nurse who closed an episode is not
 called again the same morning, one who found food or clothes not twice a week for the same kilogram, and a new one is
 never missed.
+
+A watch pages nobody and changes nothing about alerts: it opens an episode only where none is open and none was closed
+for 7 days, which then rises as a new alert would be raised. Whoever has closed one knows of this patient; a score that
+hovers about the lower threshold is one episode, and after its end none for a week.
 """
 
 from collections.abc import Iterable
@@ -45,13 +49,18 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """An event to record: on a new episode (`episode_id` None) or a known one; `pages` if people are to be told."""
+    """An event to record: on a new episode (`episode_id` None) or a known one; `anew`: it waits for somebody again."""
 
     kind: Kind
     episode_id: int | None
     severity: Severity
     finding: Finding
-    pages: bool
+    anew: bool
+
+    @property
+    def pages(self) -> bool:
+        """Whether people are to be told."""
+        return self.anew and self.severity != "watch"
 
 
 def decide(assessment: Assessment, *, latest: Iterable[Episode], now: datetime, first_light: bool) -> list[Action]:
@@ -73,13 +82,13 @@ def worsened(finding: Finding, before: Evidence) -> bool:
     return (-further_kg if finding.cause == "weight_loss" else further_kg) >= WORSE_KG
 
 
-def has_passed(finding: Finding, before: Evidence) -> bool:
-    """Whether nothing is found and the weight is back where `before` would not have fired.
+def _has_passed(finding: Finding, latest: Episode) -> bool:
+    """Whether nothing is found (of an alert: a watch at most), and the weight is back where it would not have fired.
 
     The second part matters: a 3-day difference is small again on the fourth day of a weight that stays too high.
     """
-    limit_kg, weight_kg = before.would_not_have_fired_at_kg, finding.evidence.weight_kg
-    if finding.severity is not None:
+    limit_kg, weight_kg = latest.evidence.would_not_have_fired_at_kg, finding.evidence.weight_kg
+    if finding.severity is not None and not (finding.severity == "watch" and latest.severity != "watch"):
         return False
     if limit_kg is None or weight_kg is None:
         return True
@@ -90,11 +99,11 @@ def _decide(findings: list[Finding], latest: Episode | None, *, now: datetime, f
     if not findings:
         return None
     worst = max(findings, key=lambda finding: (_rank(finding.severity), finding.evidence.score))
-    if worst.severity is None:
+    if worst.severity is None or _watches_in_vain(worst, latest, now=now):
         return _note_passing(findings[-1], latest)
     imported = first_light and now - worst.at > FRESH
     action = Action(
-        kind="raised", episode_id=None, severity=worst.severity, finding=worst, pages=not (worst.stale or imported)
+        kind="raised", episode_id=None, severity=worst.severity, finding=worst, anew=not (worst.stale or imported)
     )
     if latest is None:
         return action
@@ -103,11 +112,21 @@ def _decide(findings: list[Finding], latest: Episode | None, *, now: datetime, f
     return action if _again(worst, latest, latest.closed_at, now=now) else None
 
 
+def _watches_in_vain(finding: Finding, latest: Episode | None, *, now: datetime) -> bool:
+    """Whether it is a watch that changes nothing: beside an open alert, soon after a close, or of the past."""
+    if finding.severity != "watch":
+        return False
+    if latest is not None and latest.closed_at is None:
+        return latest.severity != "watch"
+    return finding.stale or (latest is not None and abs(now - (latest.closed_at or now)) < MERGE_FALSE)
+
+
 def _on_open(action: Action, latest: Episode, *, now: datetime) -> Action | None:
     finding = action.finding
     rose = _rank(finding.severity) > _rank(latest.severity)
     severity = action.severity if rose else latest.severity
-    relapsed = latest.in_band or worsened(finding, latest.evidence)
+    worse = worsened(finding, latest.evidence)
+    relapsed = latest.in_band or worse
     lasting = now - latest.last_raised_at >= MERGE and not finding.stale
     if not (rose or relapsed or lasting):
         return None
@@ -117,8 +136,12 @@ def _on_open(action: Action, latest: Episode, *, now: datetime) -> Action | None
         severity=severity,
         finding=finding,
         # Worsening breaks a snooze and opens again what was taken; that it merely lasts is told to no one who is on it.
-        pages=action.pages and (rose or relapsed or (latest.state == "new" and not latest.snoozed)),
+        anew=action.anew and (rose or worse or (severity != "watch" and (relapsed or _waits(latest)))),
     )
+
+
+def _waits(latest: Episode) -> bool:
+    return latest.state == "new" and not latest.snoozed
 
 
 def _again(finding: Finding, latest: Episode, closed_at: datetime, *, now: datetime) -> bool:
@@ -130,13 +153,18 @@ def _again(finding: Finding, latest: Episode, closed_at: datetime, *, now: datet
 
 
 def _note_passing(newest: Finding, latest: Episode | None) -> Action | None:
-    """Once while the episode is open; and once after its close, to know that the next one is a new one."""
-    if latest is None or latest.in_band or (latest.ever_in_band and latest.closed_at is None):
+    """Once while the episode is open; and once after its close, to know that the next one is a new one.
+
+    A watch says so each time: it then asks whether it may end, and nobody is told when it comes back.
+    """
+    if latest is None or latest.in_band:
         return None
-    if not has_passed(newest, latest.evidence):
+    if latest.ever_in_band and latest.closed_at is None and latest.severity != "watch":
+        return None
+    if not _has_passed(newest, latest):
         return None
     return Action(
-        kind="back_in_band", episode_id=latest.episode_id, severity=latest.severity, finding=newest, pages=False
+        kind="back_in_band", episode_id=latest.episode_id, severity=latest.severity, finding=newest, anew=False
     )
 
 

@@ -302,7 +302,7 @@ class Batch:
             ]
         for move in acts:
             if move is not None and not move.tell:  # the team's hours, or no user has an address: the list shows it
-                log.warning("told_later", patient_id=patient.patient_id, not_before=move.next_at.isoformat())
+                log.warning("told_later", patient_id=patient.patient_id, not_before=str(move.next_at))
             self.notifications += len(move.tell) if move else 0
         self.actions += len(actions)
         if patient.has_arrivals:

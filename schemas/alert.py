@@ -7,6 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Cause = Literal["decompensation", "weight_loss", "no_transmission", "device"]
 Severity = Literal["watch", "alert", "alarm"]
+Urgency = Literal["alert", "alarm"]
+"""Of a watch nobody is told."""
 Outcome = Literal[
     "confirmed_advice",
     "confirmed_diuretic_changed",

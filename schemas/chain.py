@@ -3,7 +3,7 @@
 A round goes through the team's posts: each has its minutes, whoever acts ends it. Posts at which nobody reachable is on
 duty are passed over at once; if there is nobody at any, the whole team is told. After the last post the round begins
 again a day later: an alert that nobody takes is never forgotten. Outside the team's working hours it waits for them,
-unless it is urgent.
+unless it is urgent. Of a watch nobody is told: what somebody promised about it only comes back to the worklist.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas import duty
-from schemas.alert import Severity
+from schemas.alert import Severity, Urgency
 from schemas.duty import Roster
 
 Kind = Literal["escalated", "forgotten", "follow_up_due", "snooze_ended"]
@@ -42,12 +42,15 @@ class Move:
     kind: Kind | None
     tell: list[int]
     step: int
-    next_at: datetime
+    next_at: datetime | None
+    """None: of a watch, which waits for its weight alone."""
 
 
 def move(standing: Standing, roster: Roster, *, now: datetime) -> Move:
-    """The next step; `next_at` always lies in the future."""
+    """The next step; an alert's `next_at` always lies in the future."""
     kind = _kind(standing)
+    if standing.severity == "watch":
+        return Move(kind=kind, tell=[], step=0, next_at=None)
     step = 0 if kind in {"forgotten", "follow_up_due", "snooze_ended"} else standing.step
     read_at = duty.next_read(roster.team, standing.severity, now)
     if read_at > now:
@@ -65,7 +68,7 @@ def move(standing: Standing, roster: Roster, *, now: datetime) -> Move:
     return Move(kind=kind, tell=tell, step=step + taken, next_at=now + wait)
 
 
-def forecast(roster: Roster, severity: Severity, at: datetime) -> list[tuple[datetime, list[int]]]:
+def forecast(roster: Roster, severity: Urgency, at: datetime) -> list[tuple[datetime, list[int]]]:
     """Whom an alert raised at `at` would be told, and when, until its round is over; nobody acts in between."""
     standing = Standing(episode_id=0, patient_id="", severity=severity, state="new", step=0, owner=None, snoozed=False)
     now, told = at, list[tuple[datetime, list[int]]]()
@@ -73,6 +76,7 @@ def forecast(roster: Roster, severity: Severity, at: datetime) -> list[tuple[dat
         move_ = move(standing, roster, now=now)
         if move_.tell:
             told.append((now, move_.tell))
+        assert move_.next_at
         standing, now = replace(standing, step=move_.step), move_.next_at
     return told
 

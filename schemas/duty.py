@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import holidays
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from schemas.alert import SEVERITIES, Severity
+from schemas.alert import SEVERITIES, Urgency
 
 Post = Literal["nurse", "cardiologist", "backup"]
 POSTS: tuple[Post, ...] = ("nurse", "cardiologist", "backup")
@@ -52,7 +52,7 @@ class Team(BaseModel):
     hours: tuple[Weekly, ...] = tuple(Weekly(weekday=day, starts=time(8), ends=time(18)) for day in range(5))
     works_on_holidays: bool = False
     """Whether the hours hold on French public holidays too; shifts always do."""
-    at_any_hour: Severity | None = "alarm"
+    at_any_hour: Urgency | None = "alarm"
     """From this severity on, people on duty are told outside the hours as well; None: never."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=6)] = (
         Step(post="nurse", minutes=90),
@@ -150,7 +150,7 @@ def next_opening(team: Team, at: datetime) -> datetime | None:
     return min((since for since, _ in working_spans(team, at, at + AHEAD) if since > at), default=None)
 
 
-def next_read(team: Team, severity: Severity, at: datetime) -> datetime:
+def next_read(team: Team, severity: Urgency, at: datetime) -> datetime:
     """When somebody is told of an alert raised at `at`: at once if it is urgent, else when the team next works.
 
     A team without any working hours in the next 14 days is told at once: nobody may wait for ever.

@@ -14,7 +14,7 @@ EVERYBODY = Team(
     name="everybody",
     hours=tuple(Weekly(weekday=day, starts=time(0), ends=time(0)) for day in range(7)),
     works_on_holidays=True,
-    at_any_hour="watch",
+    at_any_hour="alert",
     steps=(Step(post="nurse", minutes=180), Step(post="cardiologist", minutes=180)),
 )
 """Of patients without a team: every nurse at any hour, after 3 hours every cardiologist."""

@@ -24,9 +24,10 @@ DIGESTS: LiteralString = """
 INSERT INTO plain_notice (kind, about, user_id, created_at, due_at, facts)
 SELECT 'digest', here::date::text, user_id, %(now)s, %(now)s, (
     SELECT jsonb_build_object(
-        'open', count(*), 'alarm', count(*) FILTER (WHERE severity = 'alarm'),
-        'new', count(*) FILTER (WHERE state = 'new'),
-        'recent', count(*) FILTER (WHERE opened_at > %(now)s - interval '1 day'))
+        'open', count(*) FILTER (WHERE severity <> 'watch'), 'alarm', count(*) FILTER (WHERE severity = 'alarm'),
+        'new', count(*) FILTER (WHERE severity <> 'watch' AND state = 'new'),
+        'recent', count(*) FILTER (WHERE severity <> 'watch' AND opened_at > %(now)s - interval '1 day'),
+        'watch', count(*) FILTER (WHERE severity = 'watch'))
     FROM episode WHERE closed_at IS NULL AND patient_id <> 'VIGIE-CANARY' AND (own.teams = '{}' OR coalesce((
         SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
         ORDER BY patient_team_id DESC LIMIT 1) = ANY(own.teams), true)))

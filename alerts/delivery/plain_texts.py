@@ -100,12 +100,18 @@ WORDS: dict[Kind, dict[Language, tuple[str, tuple[str, ...], str]]] = {
     "digest": {
         "fr": (
             "Vigie : alertes ouvertes : {open}",
-            ("Alertes ouvertes : {open} ; alarmes : {alarm} ; prises par personne : {new} ; depuis hier : {recent}.",),
+            (
+                "Alertes ouvertes : {open} ; alarmes : {alarm} ; prises par personne : {new} ; depuis hier : {recent}.",
+                "À surveiller : {watch}.",
+            ),
             "Vigie: alertes ouvertes: {open}, alarmes: {alarm}, prises par personne: {new}.",
         ),
         "en": (
             "Vigie: open alerts: {open}",
-            ("Open alerts: {open}; alarms: {alarm}; taken by nobody: {new}; since yesterday: {recent}.",),
+            (
+                "Open alerts: {open}; alarms: {alarm}; taken by nobody: {new}; since yesterday: {recent}.",
+                "To be watched: {watch}.",
+            ),
             "Vigie: open alerts: {open}, alarms: {alarm}, taken by nobody: {new}.",
         ),
     },

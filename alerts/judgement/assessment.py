@@ -119,10 +119,12 @@ def _is_new(day: DailyWeight, known_until: datetime | None) -> bool:
 
 
 def _gain(day: Day) -> Finding:
-    """Decompensation: alarm before alert, the evidence of the gravest."""
+    """Decompensation: alarm before alert before watch, the evidence of the gravest."""
     if day.is_alarm:
         return _finding(day, severity="alarm", evidence=day.alarm_evidence())
     alerting = DETECTORS[day.facts.choice.alerting.detector]
+    if day.watches(alerting) and not day.fires(alerting):
+        return _finding(day, severity="watch", evidence=day.watch_evidence(alerting))
     return _finding(day, severity="alert" if day.fires(alerting) else None, evidence=day.evidence(alerting))
 
 

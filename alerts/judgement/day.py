@@ -16,10 +16,16 @@ from alerts.detectors.silence import Span
 from alerts.judgement import baseline
 from alerts.judgement.baseline import DailyWeight, Weight
 from alerts.judgement.choice import DEFAULT, Choice
+from alerts.messages import Threshold
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
 
 SHOWN = timedelta(days=14)
+WATCH_SHARE = 0.75
+"""Of the alert's threshold: above it somebody is watched. For most detectors so many more false ones as there are false
+alerts, or twice as many, at any threshold a clinic would choose: docs/detectors.md."""
+SHARE = "watch_share"
+"""Among the parameters of a watch's evidence, and of no other's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,24 +118,41 @@ class Day:
     def fires(self, detector: Detector) -> bool:
         return exceeds(self.score(detector), detector.threshold(self.facts.plan))
 
+    def watches(self, detector: Detector) -> bool:
+        """Whether the score is above the lower threshold, be it an alert's or not."""
+        return exceeds(self.score(detector), WATCH_SHARE * detector.threshold(self.facts.plan))
+
     def evidence(self, detector: Detector) -> Evidence:
         """The evidence of `detector`, whether it fired or not."""
-        plan, score = self.facts.plan, self.score(detector)
+        plan = self.facts.plan
+        return self._scored(detector, Threshold(alert=detector.threshold(plan)), detector.parameters(plan))
+
+    def watch_evidence(self, detector: Detector, *, share: float = WATCH_SHARE) -> Evidence:
+        """The same of the lower threshold, `share` of the alert's."""
+        plan = self.facts.plan
+        alert = detector.threshold(plan)
+        return self._scored(
+            detector, Threshold(alert=alert, watch=share * alert), detector.parameters(plan) | {SHARE: share}
+        )
+
+    def _scored(self, detector: Detector, threshold: Threshold, parameters: dict[str, float]) -> Evidence:
+        score = self.score(detector)
         return self._evidence(
             detector=detector.NAME,
             version=detector.VERSION,
-            parameters=detector.parameters(plan),
+            parameters=parameters,
             score=score,
-            threshold=detector.threshold(plan),
-            sentence=self.sentence(detector, score=score),
-            counterfactual_kg=self._would_not_fire_at_kg(detector),
+            threshold=threshold.exceeded,
+            sentence=self._sentence(detector, threshold, score=score),
+            counterfactual_kg=self._would_not_fire_at_kg(detector, threshold.exceeded),
         )
 
-    def _would_not_fire_at_kg(self, detector: Detector) -> float | None:
+    def _would_not_fire_at_kg(self, detector: Detector, threshold: float) -> float | None:
         """Only of what fires: nobody is shown another's, and a search costs more than the score."""
-        if not self.fires(detector):
+        if not exceeds(self.score(detector), threshold):
             return None
-        return detector.would_not_fire_at_kg(self.days, self.kg, plan=self.facts.plan, known=self.known)
+        plan = self.facts.plan.model_copy(update={detector.THRESHOLD: threshold})
+        return detector.would_not_fire_at_kg(self.days, self.kg, plan=plan, known=self.known)
 
     def alarm_evidence(self) -> Evidence:
         """That of Cardi'Auvergne's alarm; needs a dry weight or a baseline."""
@@ -148,17 +171,19 @@ class Day:
 
     def sentence(self, detector: Detector, *, score: float) -> messages.Sentence:
         """In French and English; a detector without words of its own is told by its score and the usual weight."""
-        threshold = detector.threshold(self.facts.plan)
+        return self._sentence(detector, Threshold(alert=detector.threshold(self.facts.plan)), score=score)
+
+    def _sentence(self, detector: Detector, threshold: Threshold, *, score: float) -> messages.Sentence:
         if detector is macd:
-            return messages.trend(score, threshold_kg=threshold, context=self.context)
+            return messages.trend(score, threshold=threshold, context=self.context)
         if detector is vigie and vigie.stands_in(self.days):
-            return self._stand_in_sentence(score)
+            return self._stand_in_sentence(threshold, score=score)
         if detector in (guideline, guideline_loss):
             sign = -1 if detector is guideline_loss else 1
             days = _compared_days(self.days, sign * self.kg, self.facts.plan)
             if days is None:
                 return messages.nothing_to_compare(context=self.context)
-            return messages.change(sign * score, days=days, threshold_kg=threshold, context=self.context)
+            return messages.change(sign * score, days=days, threshold=threshold, context=self.context)
         return messages.risk(
             score,
             threshold=threshold,
@@ -166,12 +191,15 @@ class Day:
             context=self.context,
         )
 
-    def _stand_in_sentence(self, score: float) -> messages.Sentence:
+    def _stand_in_sentence(self, threshold: Threshold, *, score: float) -> messages.Sentence:
         plan = self.facts.plan
         return messages.standing_in(
             vigie.gain_kg(score, plan=plan),
             days=plan.gain_days,
-            threshold_kg=vigie.gain_kg(plan.vigie_threshold, plan=plan),
+            threshold=Threshold(
+                alert=vigie.gain_kg(threshold.alert, plan=plan),
+                watch=None if threshold.watch is None else vigie.gain_kg(threshold.watch, plan=plan),
+            ),
             first_days=vigie.WAIT_DAYS,
             context=self.context,
         )

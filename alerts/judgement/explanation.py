@@ -11,7 +11,7 @@ from alerts.detectors import cardiauvergne, guideline_loss, silence
 from alerts.detectors.silence import Span
 from alerts.judgement import assessment, baseline
 from alerts.judgement.baseline import DailyWeight, Weight
-from alerts.judgement.day import Day, Doubted, Facts
+from alerts.judgement.day import SHARE, Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
@@ -73,7 +73,8 @@ def _judge(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequenc
     detector = guideline_loss if evidence.detector == guideline_loss.NAME else DETECTORS.get(evidence.detector)
     if detector is None:
         raise UnexplainableError(f"this program has no detector {evidence.detector!r}")
-    return day.evidence(detector)
+    share = evidence.parameters.get(SHARE)
+    return day.evidence(detector) if share is None else day.watch_evidence(detector, share=share)
 
 
 def _silence(evidence: Evidence) -> Evidence:
@@ -159,7 +160,8 @@ def lines(evidence: Evidence) -> Iterable[str]:
         yield f"baseline {_known(evidence.baseline_kg)}, day-to-day noise {_known(evidence.noise_kg)}"
     if evidence.would_not_have_fired_at_kg is not None:
         side = "above" if evidence.detector == guideline_loss.NAME else "below"
-        yield f"would not have fired at or {side} {evidence.would_not_have_fired_at_kg} kg"
+        done = "been watched" if SHARE in evidence.parameters else "fired"
+        yield f"would not have {done} at or {side} {evidence.would_not_have_fired_at_kg} kg"
     yield f"{len(used)} daily weights used, {ignored} ignored; those of the last 14 days:"
     for one in evidence.readings:
         yield f"  {'ignored' if one.ignored else 'used   '}  {_reading(one)}"

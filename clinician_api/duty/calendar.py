@@ -13,7 +13,7 @@ from clinician_api.dependencies import Now, OwnForm, Page, SignedIn, ThePage, Tr
 from clinician_api.duty import teams, upkeep
 from clinician_api.language import message
 from schemas import chain, duty, rosters
-from schemas.alert import SEVERITIES, Severity
+from schemas.alert import Urgency
 from schemas.database import Connection
 from schemas.duty import POSTS, Post, Roster, Team, Weekly
 
@@ -96,7 +96,7 @@ def _team_page(
 ) -> Response:  # fmt: skip
     roster = _roster(conn, team_id, now=page.now)
     asked = _moment(at, zone=roster.team.zone)
-    chosen: Severity = next((one for one in SEVERITIES if one == severity), "alert")
+    chosen: Urgency = next((one for one in get_args(Urgency) if one == severity), "alert")
     return page.answer(
         "duty_team.html",
         status=status,
@@ -113,7 +113,7 @@ def _team_page(
         people=teams.people(conn),
         names=_names(conn),
         posts=POSTS,
-        severities=SEVERITIES,
+        severities=get_args(Urgency),
         hours={one.weekday: one for one in roster.team.hours},
         minutes={step.post: step.minutes for step in roster.team.steps},
         at=at if asked else "",

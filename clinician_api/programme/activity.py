@@ -100,7 +100,8 @@ WITH days AS (
            count(*) FILTER (WHERE cause = 'weight_loss')::int AS weight_loss,
            count(*) FILTER (WHERE cause = 'no_transmission')::int AS no_transmission,
            count(*) FILTER (WHERE cause = 'device')::int AS device
-    FROM episode WHERE opened_at >= %(begins_at)s AND opened_at < %(ends_at)s GROUP BY patient_id
+    FROM episode WHERE severity <> 'watch' AND opened_at >= %(begins_at)s AND opened_at < %(ends_at)s
+    GROUP BY patient_id
 ), done AS (
     SELECT patient_id, at, true AS act FROM acknowledgement JOIN episode USING (episode_id)
     WHERE at >= %(begins_at)s AND at < %(ends_at)s

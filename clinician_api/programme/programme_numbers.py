@@ -30,13 +30,14 @@ SELECT cause, opened_at, taken_at, closed_at, outcome, evidence ->> 'detector' A
     SELECT min(delivered_at) FROM notification AS sent WHERE sent.episode_id = episode.episode_id) AS delivered_at, (
     SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
     ORDER BY patient_team_id DESC LIMIT 1) AS team_id
-FROM episode WHERE opened_at >= %(since)s AND opened_at < %(until)s ORDER BY opened_at
+FROM episode WHERE severity <> 'watch' AND opened_at >= %(since)s AND opened_at < %(until)s ORDER BY opened_at
 """
 WAITING: LiteralString = """
 SELECT episode_id, patient_id, cause, severity, opened_at, (
     SELECT team_id FROM patient_team AS known WHERE known.patient_id = episode.patient_id
     ORDER BY patient_team_id DESC LIMIT 1) AS team_id
-FROM episode WHERE state = 'new' AND closed_at IS NULL AND opened_at < %(now)s ORDER BY opened_at LIMIT 1000
+FROM episode WHERE state = 'new' AND closed_at IS NULL AND severity <> 'watch' AND opened_at < %(now)s
+ORDER BY opened_at LIMIT 1000
 """
 
 

@@ -40,8 +40,11 @@ def reviewed(  # noqa: PLR0913, PLR0917 a form's fields
 ) -> Response:  # fmt: skip
     """I have looked at them; or: I have not, that was a slip."""
     after = worklist.following(conn, page, user, patient_id[0]) if then == "next" else None
-    for one in reviews.review(conn, patient_id, request_id=request_id, is_undo=undo, author=user.user_id, at=now):
+    looked_at = reviews.review(conn, patient_id, request_id=request_id, is_undo=undo, author=user.user_id, at=now)
+    for one in looked_at:
         audit.write(conn, "patient.unreview" if undo else "patient.review", of=one, by=user.user_id, at=now)
+    for ended in reviews.ended(conn, looked_at, author=user.user_id, at=now):
+        audit.write(conn, "episode.close", of=str(ended), by=user.user_id, at=now)
     if reviews.of_request(conn, request_id) is None:
         return worklist.answer(conn, page, user, Asked(problem=page.words.text(GONE)), status=410)
     return _to_list(after, done=request_id)

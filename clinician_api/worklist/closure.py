@@ -23,7 +23,7 @@ NOW = ("worse", "same", "unknown", "better", "back", "closed")
 
 @dataclass(frozen=True, kw_only=True)
 class Fired:
-    """An episode raised, or raised higher, while nobody was there; weights in kg."""
+    """An alert raised, or raised higher, while nobody was there; weights in kg. A watch can wait for the worklist."""
 
     patient_id: str
     family_name: str | None
@@ -58,7 +58,8 @@ FIRED: LiteralString = """
 WITH fired AS MATERIALIZED (
     SELECT DISTINCT ON (episode_id) episode_id, at AS fired_at FROM (
         SELECT episode_id, at FROM episode_event
-        WHERE at >= %(since)s AND at < %(until)s AND kind IN ('raised', 'severity_rose') ORDER BY at LIMIT %(most)s
+        WHERE at >= %(since)s AND at < %(until)s AND kind IN ('raised', 'severity_rose') AND severity <> 'watch'
+        ORDER BY at LIMIT %(most)s
     ) AS events ORDER BY episode_id, at
 )
 SELECT e.patient_id, i.family_name, i.given_name, e.cause, e.severity, fired_at, e.closed_at, e.back_in_band_at,

@@ -222,15 +222,22 @@ def with_days(conn: Connection, found: Iterable[Entry], *, now: datetime) -> lis
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """How many episodes of a cause are open, and how many of them nobody has taken."""
+    """How many episodes of a cause are open; of them alerts that nobody has taken, and those only watched."""
 
     cause: Cause
     open: int
-    waiting: int
+    waiting: int = 0
+    watched: int = 0
+
+    @property
+    def taken(self) -> int:
+        return self.open - self.waiting - self.watched
 
 
 COUNTS: LiteralString = """
-SELECT cause, count(*) AS open, count(*) FILTER (WHERE state = 'new' AND snoozed_until IS NULL) AS waiting
+SELECT cause, count(*) AS open,
+       count(*) FILTER (WHERE severity <> 'watch' AND state = 'new' AND snoozed_until IS NULL) AS waiting,
+       count(*) FILTER (WHERE severity = 'watch') AS watched
 FROM episode WHERE closed_at IS NULL GROUP BY cause
 """
 

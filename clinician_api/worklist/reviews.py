@@ -1,4 +1,7 @@
-"""Who has looked at whom today? "Reviewed", for one patient or for all that is only informative, and taken back."""
+"""Who has looked at whom today? "Reviewed", for one patient or for all that is only informative, and taken back.
+
+A watch that is back within the usual range asks whether it may end; that somebody has looked at it is the answer.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,11 +52,16 @@ class Done:
     patient_ids: list[str]
     is_undo: bool
     author: int
+    ended: int
+    """So many watches were closed with it."""
 
 
 OF_REQUEST: LiteralString = """
-SELECT array_agg(patient_id ORDER BY patient_id) AS patient_ids, bool_or(is_undo) AS is_undo, min(author) AS author
-FROM patient_review WHERE request_id = %(request_id)s HAVING count(*) > 0
+SELECT array_agg(patient_id ORDER BY patient_id) AS patient_ids, bool_or(is_undo) AS is_undo, min(author) AS author,
+       (SELECT count(*) FROM acknowledgement AS a JOIN episode AS e USING (episode_id)
+        WHERE a.author = min(r.author) AND a.at = min(r.at) AND action = 'close' AND severity = 'watch'
+          AND e.patient_id = ANY (array_agg(r.patient_id))) AS ended
+FROM patient_review AS r WHERE request_id = %(request_id)s HAVING count(*) > 0
 """
 
 
@@ -77,3 +85,16 @@ def review(
     """Record it, once for each form; returns the patients it was new for. Unknown ones are passed over."""
     values = {"request_id": request_id, "patient_ids": patient_ids, "is_undo": is_undo, "author": author, "at": at}
     return [str(patient_id) for (patient_id,) in conn.execute(REVIEW, values)]
+
+
+ENDED: LiteralString = """
+SELECT episode_id FROM acknowledgement AS a JOIN episode AS e USING (episode_id)
+WHERE a.author = %(author)s AND a.at = %(at)s AND action = 'close' AND severity = 'watch'
+  AND e.patient_id = ANY (%(patient_ids)s) ORDER BY episode_id
+"""
+
+
+def ended(conn: Connection, patient_ids: list[str], *, author: int, at: datetime) -> list[int]:
+    """The watches that a review closed: a trigger does it (migration 0141), for clinician_api writes no episode."""
+    rows = conn.execute(ENDED, {"patient_ids": patient_ids, "author": author, "at": at})
+    return [int(str(episode_id)) for (episode_id,) in rows]

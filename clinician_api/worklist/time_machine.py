@@ -75,7 +75,9 @@ class RowThen:
 ROWS: LiteralString = """
 WITH open AS (
     SELECT e.patient_id, jsonb_agg(jsonb_build_object(
-        'episode_id', e.episode_id, 'cause', e.cause, 'severity', event.severity, 'opened_at', e.opened_at,
+        'episode_id', e.episode_id, 'cause', e.cause, 'severity', event.severity, 'opened_at', CASE
+            WHEN e.opened_at <= %(at)s THEN e.opened_at  -- else a watch then, which has become an alert since
+            ELSE (SELECT min(v.at) FROM episode_event AS v WHERE v.episode_id = e.episode_id) END,
         'sentence', event.evidence -> 'sentence', 'act', act.action, 'actor', act.display_name, 'act_at', act.at
     )) AS open
     FROM episode AS e
@@ -88,7 +90,7 @@ WITH open AS (
         SELECT action, display_name, a.at FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
         WHERE a.episode_id = e.episode_id AND a.at <= %(at)s ORDER BY acknowledgement_id DESC LIMIT 1
     ) AS act ON true
-    WHERE e.opened_at <= %(at)s AND (e.closed_at IS NULL OR e.closed_at > %(at)s)
+    WHERE e.closed_at IS NULL OR e.closed_at > %(at)s
     GROUP BY e.patient_id LIMIT %(most)s
 )
 SELECT open.patient_id, open.open, i.family_name, i.given_name, i.birth_date, dry.weight_kg::float8 AS dry_kg,

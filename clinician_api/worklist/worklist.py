@@ -71,7 +71,7 @@ def today(now: datetime) -> datetime:
 
 def waited(entry: Entry, now: datetime, *, team: Team) -> timedelta | None:
     """The team's working time that an untaken alert has waited; None if it rests, or waits longer than one counts."""
-    if entry.rests or now - entry.opened_at > LONG_AGO:
+    if entry.rests or entry.severity == "watch" or now - entry.opened_at > LONG_AGO:
         return None
     return working_time.between(entry.opened_at, now, team=team)
 
@@ -110,7 +110,8 @@ def answer(
         chosen=chosen.model_dump(),
         filter_choices=_choices(conn, page),
         waiting=sum(count.waiting for count in counts.values()),
-        taken=sum(count.open - count.waiting for count in counts.values()),
+        taken=sum(count.taken for count in counts.values()),
+        watched=sum(count.watched for count in counts.values()),
         informative=[e.patient_id for s in sections for e in s.entries if e.is_informative],
         drawer=opened,
         done=reviews.of_request(conn, asked.done) if asked.done and not live else None,
@@ -181,7 +182,7 @@ def _sections(found: list[Entry], counts: dict[Cause, Count], *, most: int) -> l
             cause=cause,
             entries=those[:most],
             more=len(those) > most,
-            count=counts.get(cause) or Count(cause=cause, open=len(those), waiting=0),
+            count=counts.get(cause) or Count(cause=cause, open=len(those)),
         )
         for cause, those in by_cause.items()
     ]

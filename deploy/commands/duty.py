@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from schemas.alert import Severity
+from schemas.alert import Urgency
 
 if TYPE_CHECKING:  # a fast `vigie --help`
     from datetime import datetime
@@ -33,7 +33,7 @@ class Duties:
 @duty_app.command()
 def who(
     at: Annotated[str, typer.Argument(help="the team's day and time, such as 2026-11-29T03:00; none: now")] = "",
-    severity: Annotated[Severity, typer.Option()] = "alert",
+    severity: Annotated[Urgency, typer.Option()] = "alert",
     team: OneTeam = "",
 ) -> None:
     """Whom would an alert be told, raised now or at a given moment, if nobody took it?

@@ -150,6 +150,19 @@ def choose(conn: Connection, detector: str | None, *, duty: str = "alerting", th
     )
 
 
+ACT: LiteralString = """
+INSERT INTO acknowledgement (request_id, episode_id, action, note, author, at, until)
+SELECT gen_random_uuid(), episode_id, %(action)s, 'because', (SELECT min(user_id) FROM app_user), %(at)s, %(until)s
+FROM episode WHERE closed_at IS NULL
+"""
+
+
+def act(conn: Connection, action: str, *, at: datetime, until: datetime) -> None:
+    """What the first user does to every open episode."""
+    conn.execute(ACT, {"action": action, "at": at, "until": until})
+    conn.commit()
+
+
 def close_all(conn: Connection, *, at: datetime) -> None:
     conn.execute(CLOSE, (at,))
     conn.commit()

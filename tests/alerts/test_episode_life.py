@@ -44,6 +44,18 @@ SELECT episode_id, state, cause, next_at, snoozed_until, step,
        (SELECT max(at) FROM acknowledgement AS a WHERE a.episode_id = e.episode_id)
 FROM episode AS e WHERE closed_at IS NULL
 """
+WATCHES: LiteralString = """
+SELECT state, snoozed_until, next_at, (SELECT count(*) FROM notification AS n WHERE n.episode_id = e.episode_id)::int
+FROM episode AS e WHERE closed_at IS NULL AND severity = 'watch'
+"""
+# Since when each alert is one: opened at, untaken, no later than told of.
+RAISED: LiteralString = """
+SELECT opened_at, (SELECT at FROM episode_event AS v WHERE v.episode_id = e.episode_id AND v.severity <> 'watch'
+                   ORDER BY event_id LIMIT 1),
+       (SELECT bool_and(v.severity <> 'watch') FROM notification AS n JOIN episode_event AS v USING (event_id)
+        WHERE n.episode_id = e.episode_id) IS NOT FALSE
+FROM episode AS e WHERE severity <> 'watch'
+"""
 NOTIFIED: LiteralString = """
 SELECT delivered_at, withdrawn_at, due_at, closed_at, created_at FROM notification JOIN episode USING (episode_id)
 """
@@ -303,6 +315,18 @@ class Life(RuleBasedStateMachine):
                 assert told or acted_at or promised or step == 0, "it waits, though nobody was told and nobody acted"
             if self.routed_at == self.now:
                 assert next_at > self.now, "its moment has passed"
+
+    @invariant()
+    def nobody_is_told_of_a_watch_and_only_what_a_person_promised_of_it_comes_back(self) -> None:
+        for state, snoozed_until, next_at, told in self._rows(WATCHES):
+            assert told == 0, "a watch paged somebody"
+            assert (next_at is not None) == (state != "new" or snoozed_until is not None)
+
+    @invariant()
+    def an_alert_begins_where_it_became_one(self) -> None:
+        for opened_at, first_at, told_of_alerts_only in self._rows(RAISED):
+            assert opened_at == first_at
+            assert told_of_alerts_only
 
     @invariant()
     def there_is_one_open_episode_and_its_history_is_in_order(self) -> None:

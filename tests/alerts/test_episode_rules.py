@@ -1,5 +1,6 @@
 """What can no hand and no clock do to an episode? Its history stays, its steps come in their time."""
 
+import threading
 import uuid
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from alerts import episode_store, policy, store
 from alerts.delivery import outbox
 from alerts.judgement.assessment import Assessment, Finding
 from alerts.router import Router
+from schemas import database
 from schemas.alert import Evidence, Severity
 from schemas.database import Connection
 from tests.alerts import clinic
@@ -82,6 +84,33 @@ def test_a_snooze_without_a_reason_or_an_end_is_refused_by_the_database(connecti
                 (author, note, until),
             )
         connection.rollback()
+
+
+def test_a_watch_that_rises_while_somebody_reviews_it_is_not_closed(connection: Connection, database_url: str) -> None:
+    nurse = clinic.add_user(connection)
+    clinic.raise_alerts(connection, nurse, severity="watch")
+    connection.execute("UPDATE episode SET back_in_band_at = %s", (NOW,))
+    connection.commit()
+    connection.execute("UPDATE episode SET severity = 'alert', back_in_band_at = NULL")  # not committed yet
+
+    def review() -> None:
+        with database.connect(database_url, service="api", autocommit=True) as conn:
+            conn.execute(
+                "INSERT INTO patient_review (request_id, patient_id, is_undo, author, at)"
+                " SELECT gen_random_uuid(), patient_id, false, %s, %s FROM patient",
+                (nurse, NOW + HOUR),
+            )
+
+    thread = threading.Thread(target=review)
+    thread.start()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    while connection.execute(waits).fetchone() == (0,):
+        assert thread.is_alive()
+    connection.commit()
+    thread.join(20)
+    assert connection.execute("SELECT state FROM episode").fetchall() == [("new",)]
+    assert connection.execute("SELECT count(*) FROM patient_review").fetchone() == (1,)
+    assert connection.execute("SELECT count(*) FROM acknowledgement").fetchone() == (0,)
 
 
 def test_a_clock_that_jumps_escalates_once_and_forgets_nothing(connection: Connection) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.explain_command import UnknownEpisodeError, explain
-from alerts.judgement import assessment, explanation
+from alerts.judgement import assessment, baseline, explanation
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice, Duty
-from alerts.judgement.day import Doubted, Facts
+from alerts.judgement.day import Day, Doubted, Facts
 from alerts.judgement.explanation import UnexplainableError
 from alerts.judgement.registry import DETECTORS
 from schemas import database
@@ -59,6 +59,10 @@ def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
         last_weight_at=known[-1].measured_at,
     )
     now = START + timedelta(days=61)
+    day = Day(facts=facts, daily=baseline.daily_weights(known, zone=facts.zone))
+    lower = day.watch_evidence(DETECTORS[detector])
+    assert lower.threshold == 0.75 * DETECTORS[detector].threshold(facts.plan)
+    assert explanation.differences(lower, explanation.from_itself(lower)) == []
     for finding in assessment.assess(facts, now=now, known_until=None).findings:
         stored = Evidence.model_validate(json.loads(finding.evidence.model_dump_json()))
         assert explanation.differences(stored, explanation.from_itself(stored)) == []
@@ -68,26 +72,28 @@ def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
 
 @pytest.fixture
 def raised(database_url: str, connection: Connection) -> str:
-    """A clinic with one gain of a patient whose spouse used the scale, one silence."""
-    clinic.add_patients(connection, ["P1", "P2"], enrolled_at=NOW - timedelta(days=60))
+    """A clinic with one gain of a patient whose spouse used the scale, one silence, one watch."""
+    clinic.add_patients(connection, ["P1", "P2", "P3"], enrolled_at=NOW - timedelta(days=60))
     clinic.weigh(connection, "P1", clinic.mornings(NOW, [*STEADY, 82.6]), recorded_at=NOW)
     clinic.weigh(connection, "P1", [(NOW + timedelta(minutes=30), 82.9)], recorded_at=NOW)
     clinic.weigh(connection, "P2", clinic.mornings(NOW - timedelta(days=9), STEADY), recorded_at=NOW)
+    clinic.weigh(connection, "P3", clinic.mornings(NOW, [*STEADY, 81.6]), recorded_at=NOW)
     with running(database_url, start=NOW):
         clinic_has = 0
-        while clinic_has < 2:
+        while clinic_has < 3:
             clinic_has = clinic.count(connection, "SELECT count(*) FROM episode")
     return database_url
 
 
 def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest.CaptureFixture[str]) -> None:
     with database.connect(raised, service="alerts") as conn:
-        for number in (1, 2):
+        for number in (1, 2, 3):
             assert explain(conn, number, readings_too=True, as_json=False) == []
         said = capsys.readouterr().out
-        assert said.count("the same to the last digit") == 2
+        assert said.count("the same to the last digit") == 3
         assert "would not have fired at or below 81.804 kg" in said
-        assert "guideline rule, during the first 10 days" in said
+        assert "would not have been watched at or below 81.305 kg" in said
+        assert "(watch above 1.5 kg, alert above 2.0 kg); guideline rule, during the first 10 days" in said
         assert "later_that_day" in said
         explain(conn, 1, readings_too=True, as_json=True)
         assert json.loads(capsys.readouterr().out)["differences"] == []

@@ -29,9 +29,10 @@ def test_the_daily_count_goes_out_once_at_its_hour_and_never_hours_late(connecti
     )
     clinic.raise_alerts(connection, early, count=2, at=NOW - 3 * DAY)
     clinic.raise_alerts(connection, early, severity="alarm")
+    clinic.raise_alerts(connection, early, severity="watch", count=4)
     for _ in range(3):
         notices.write(connection, now=NOW)
-    assert written(connection) == [("digest", "2026-03-02", {"open": 3, "alarm": 1, "new": 3, "recent": 1})]
+    assert written(connection) == [("digest", "2026-03-02", {"open": 3, "alarm": 1, "new": 3, "recent": 1, "watch": 4})]
     notices.write(connection, now=NOW + DAY)
     assert [about for _, about, _ in written(connection)] == ["2026-03-02", "2026-03-03"]
 

@@ -78,14 +78,15 @@ def summary(action: Action | None) -> tuple[str, str, bool] | None:
     return (action.kind, action.severity, action.pages) if action else None
 
 
-ALERT = found("alert")
+ALERT, WATCH = found("alert"), found("watch")
 
 
 @pytest.mark.parametrize(
     ("finding", "expected"),
     [
         (found(None, kg=80), None),
-        (found("watch"), ("raised", "watch", True)),
+        (found("watch"), ("raised", "watch", False)),
+        (found("watch", hours_ago=49), None),  # of the past, and nobody need call
         (ALERT, ("raised", "alert", True)),
         (found("alarm"), ("raised", "alarm", True)),
         (found("alert", hours_ago=49), ("raised", "alert", False)),
@@ -109,6 +110,22 @@ def test_an_imported_past_is_listed_and_pages_nobody() -> None:
     [
         (ALERT, episode(ALERT), None),
         (found("watch"), episode(ALERT), None),  # severity never falls
+        (found("watch"), episode(ALERT, raised_hours_ago=100), None),  # and what became less is no repeat
+        (found("watch", kg=83.5), episode(ALERT), None),
+        (found("watch"), episode(ALERT, in_band=True), None),  # nor has it come back as an alert
+        (found("watch", kg=82.0), episode(ALERT), ("back_in_band", "alert", False)),  # an alert has passed at a watch
+        (found("watch", kg=82.0), episode(found("alarm")), ("back_in_band", "alarm", False)),
+        (found("alert", kg=82.0), episode(found("alarm")), None),
+        (ALERT, episode(WATCH), ("severity_rose", "alert", True)),
+        (ALERT, episode(WATCH, state="taken"), ("severity_rose", "alert", True)),
+        (found("alert", hours_ago=60), episode(WATCH), ("severity_rose", "alert", False)),
+        (WATCH, episode(WATCH), None),
+        (WATCH, episode(WATCH, raised_hours_ago=72), ("repeated", "watch", False)),
+        (WATCH, episode(WATCH, in_band=True), ("repeated", "watch", False)),
+        (found("watch", kg=83.5), episode(WATCH, state="taken"), ("repeated", "watch", False)),
+        (found(None, kg=82.0), episode(WATCH), ("back_in_band", "watch", False)),
+        (found(None, kg=82.0), episode(WATCH, ever_in_band=True), ("back_in_band", "watch", False)),  # it asks again
+        (WATCH, episode(WATCH, ever_in_band=True), None),
         (found("alarm"), episode(ALERT), ("severity_rose", "alarm", True)),
         (found("alarm"), episode(ALERT, state="taken"), ("severity_rose", "alarm", True)),
         (found("alert", kg=83.5), episode(ALERT, state="taken"), ("repeated", "alert", True)),  # 1 kg more
@@ -142,6 +159,14 @@ def test_an_open_episode(finding: Finding, latest: Episode, expected: tuple[str,
         (found("alarm"), episode(ALERT, closed_hours_ago=2), ("raised", "alarm", True)),
         (found("alert", kg=83.5), episode(ALERT, closed_hours_ago=2), ("raised", "alert", True)),
         (found("watch"), episode(ALERT, closed_hours_ago=2), None),
+        (WATCH, episode(ALERT, closed_hours_ago=7 * 24 - 1, in_band=True), None),  # whoever closed it knows
+        (WATCH, episode(ALERT, closed_hours_ago=7 * 24), ("raised", "watch", False)),
+        (found("watch", hours_ago=60), episode(ALERT, closed_hours_ago=7 * 24), None),
+        (WATCH, episode(WATCH, closed_hours_ago=7 * 24 - 1, in_band=True), None),  # it hovers
+        (found("watch", kg=83.5), episode(WATCH, closed_hours_ago=2), None),
+        (WATCH, episode(WATCH, closed_hours_ago=7 * 24), ("raised", "watch", False)),
+        (ALERT, episode(WATCH, closed_hours_ago=2), ("raised", "alert", True)),
+        (found("watch", kg=82.0), episode(ALERT, closed_hours_ago=2), ("back_in_band", "alert", False)),
         (found(None, kg=80), episode(ALERT, closed_hours_ago=2), ("back_in_band", "alert", False)),
         (found(None, kg=82.3), episode(ALERT, closed_hours_ago=2), None),
     ],
@@ -187,7 +212,8 @@ def test_severity_never_falls_and_nothing_is_missed_after_72_hours_or_7_days_if_
         if severity:
             assert latest is not None
             if before is not None and before.closed_at is not None:
-                quiet = policy.MERGE_FALSE if before.closed_as_false else policy.MERGE
+                long = before.closed_as_false or severity == "watch"
+                quiet = policy.MERGE_FALSE if long else policy.MERGE
                 assert latest.closed_at is None or now - before.closed_at < quiet
             if latest.closed_at is None:
                 assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(severity)
@@ -195,6 +221,30 @@ def test_severity_never_falls_and_nothing_is_missed_after_72_hours_or_7_days_if_
             assert SEVERITIES.index(latest.severity) >= SEVERITIES.index(before.severity)
         if closes and latest and latest.closed_at is None:
             latest = replace(latest, closed_at=now, closed_as_false=closes == "false", state="closed")
+
+
+@given(st.lists(steps, max_size=40))
+def test_alerts_are_raised_and_told_as_if_nobody_were_ever_watched(
+    course: list[tuple[Severity | None, float, int, str | None]],
+) -> None:
+    """The same weights, once with their watches and once without; whoever closes an alert does so in both."""
+    worlds = []
+    for watching in (True, False):
+        now, latest, told = NOW, None, list[tuple[datetime, Severity, bool]]()
+        for found_severity, kg, hours, closes in course:
+            now += hours * HOUR
+            severity = found_severity if watching or found_severity != "watch" else None
+            finding = replace(found(severity, kg=round(kg, 1)), at=now)
+            actions = policy.decide(
+                Assessment(findings=[finding]), latest=[latest] if latest else [], now=now, first_light=False
+            )
+            latest = _recorded(actions[0], latest, now) if actions else latest
+            if actions and actions[0].kind != "back_in_band" and actions[0].severity != "watch":
+                told.append((now, actions[0].severity, actions[0].pages))
+            if closes and latest and latest.closed_at is None:
+                latest = replace(latest, closed_at=now, closed_as_false=closes == "false", state="closed")
+        worlds.append(told)
+    assert worlds[0] == worlds[1]
 
 
 def _recorded(action: Action, latest: Episode | None, now: datetime) -> Episode:

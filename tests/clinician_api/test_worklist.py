@@ -1,5 +1,6 @@
 """The morning's work on the list: open beside it, take, put off, close, review, filter, find; by keyboard, twice."""
 
+import html
 import re
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -109,6 +110,52 @@ def test_what_is_only_informative_is_acknowledged_together_and_alerts_stay(clini
         follow_redirects=True,
     ).text
     assert set(shown(after)) == {"p-0003", "p-0007", "p-0011", "p-0005", "p-0022"}
+
+
+def test_a_watch_is_counted_apart_and_says_that_it_is_watched_and_promises_nothing(clinic: Site) -> None:
+    client = clinic.signed_in()
+    page = client.get("/").text
+    counts = dict(re.findall(r"<dt>([^<]*)</dt><dd>(\d+)</dd>", page[: page.index("</dl>")]))
+    assert counts == {"en attente": "5", "pris en charge": "0", "à surveiller": "5", "patients surveillés": "30"}
+    row = page[page.index('data-patient="p-0014"') :].split("</li>")[0]
+    assert "À surveiller depuis" in row
+    assert "Attend depuis" not in row
+    assert "promis" not in row
+    card = html.unescape(client.get("/patients/p-0014").text).replace("’", "'")
+    assert "Il n'aurait pas été à surveiller à" in card
+    assert "Il n'aurait pas été déclenché" not in card
+    assert "Attend depuis" not in client.get("/?open=p-0014").text.split('id="drawer"')[1]
+
+
+def test_a_watch_that_is_back_in_the_range_is_closed_by_whoever_has_looked_at_it(
+    clinic: Site, connection: Connection
+) -> None:
+    client, now = clinic.signed_in(), CLOCK.now()
+    connection.execute(
+        "INSERT INTO episode_event (episode_id, at, kind, severity, evidence)"
+        " SELECT episode_id, %s, 'back_in_band', severity, evidence FROM episode"
+        " WHERE patient_id IN ('p-0014', 'p-0011') AND cause = 'decompensation'",
+        (now,),
+    )
+    connection.commit()
+    fields = form(client)
+    text = "&".join(f"{name}={value}" for name, value in fields.items())
+    text += "".join(f"&patient_id={one}" for one in ("p-0011", "p-0014", "p-0019"))
+    for _ in range(2):  # a double click
+        page = client.post(
+            "/worklist/reviewed",
+            content=text,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            follow_redirects=True,
+        ).text
+        assert "3 patients marqués comme revus. 1 surveillance close." in html.unescape(page)
+    ends = connection.execute(
+        "SELECT patient_id, state, a.outcome, u.display_name, e.closed_at = a.at FROM episode AS e"
+        " JOIN acknowledgement AS a USING (episode_id) JOIN app_user AS u ON u.user_id = a.author"
+    ).fetchall()
+    assert ends == [("p-0014", "closed", "other", "Anne Roux", True)], "neither an alert nor what still stands"
+    assert connection.execute("SELECT subject FROM audit WHERE action = 'episode.close'").rowcount == 1
+    assert "p-0014" not in client.get("/").text
 
 
 def test_a_reviewed_patient_is_back_when_raised_again(clinic: Site, connection: Connection) -> None:
@@ -284,4 +331,4 @@ def test_mondays_page_has_what_fired_meanwhile_with_the_worst_now_first(connecti
     seed.clinic(connection, now=now, days=40)
     found = closure.fired(connection, since=now - timedelta(hours=12), until=now)
     assert found[0].patient_id == "p-0003"
-    assert {one.patient_id for one in found} == {"p-0003", "p-0007", "p-0011", "p-0005", "p-0022", "p-0026"}
+    assert {one.patient_id for one in found} == {"p-0003", "p-0011", "p-0005", "p-0022"}

@@ -95,10 +95,10 @@ def test_what_is_urgent_is_told_at_night_and_what_is_not_waits() -> None:
     night = paris("2026-11-29T03:00")
     assert duty.next_read(Team(name="x"), "alarm", night) == night
     assert duty.next_read(Team(name="x"), "alert", night) == paris("2026-11-30T08:00")
-    assert duty.next_read(Team(name="x", at_any_hour="watch"), "watch", night) == night
-    assert duty.next_read(Team(name="x", hours=(), at_any_hour=None), "watch", night) == night, "nobody waits for ever"
+    assert duty.next_read(Team(name="x", at_any_hour="alert"), "alert", night) == night
+    assert duty.next_read(Team(name="x", hours=(), at_any_hour=None), "alert", night) == night, "nobody waits for ever"
     holiday = paris("2026-12-25T09:00")
-    assert duty.next_read(Team(name="x", works_on_holidays=True), "watch", holiday) == holiday
+    assert duty.next_read(Team(name="x", works_on_holidays=True), "alert", holiday) == holiday
 
 
 def test_who_is_swapped_is_not_called_and_who_stands_in_is() -> None:
@@ -141,7 +141,7 @@ instants = st.datetimes(datetime(2026, 1, 1), datetime(2029, 1, 1)).map(lambda a
 def test_whatever_the_calendar_a_hole_is_exactly_where_nobody_is(
     hours: list[Weekly], duties: list[Weekly], since: datetime, ahead: int
 ) -> None:
-    team = Team(name="x", hours=tuple(hours), at_any_hour="watch", steps=(Step(post="nurse", minutes=5),))
+    team = Team(name="x", hours=tuple(hours), at_any_hour="alert", steps=(Step(post="nurse", minutes=5),))
     known = roster(*(Shift(user_id=ANNE, post="nurse", weekly=one) for one in duties), team=team)
     holes = duty.holes(known, since, until=since + timedelta(days=2))
     at = since + ahead * HOUR
