@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from deploy.bench import peers, trial, worlds
+from deploy.bench import peers, trial, watching, worlds
 from simulator import chronicle
 from simulator.chronicle import Chronicle, World
 
@@ -40,7 +40,8 @@ def _world(world: World, *, seed: int, patients: int, say: Callable[[str], None]
 def _detector(people: Chronicle, scores: peers.Array) -> dict[str, Any]:
     trials = {budget: trial.at_budget(people, scores, budget) for budget in BUDGETS}
     return {str(budget): tried.summary() for budget, tried in trials.items()} | {
-        "wrong_person_alerts_at_1.0": _crossed_on_wrong_person(people, scores, trials[1.0].threshold)
+        "watch_at_1.0": watching.price(people, scores, trials[1.0].threshold),
+        "wrong_person_alerts_at_1.0": _crossed_on_wrong_person(people, scores, trials[1.0].threshold),
     }
 
 

@@ -54,9 +54,9 @@ class Trial:
             "threshold": round(self.threshold, 4),
             "false_per_patient_year": round(self.false_per_year, 3),
             "false_per_patient_year_95": self._false_interval(),
-            "sensitivity": _share(sum(event.found for event in self.events), len(self.events)),
-            "sensitivity_with_gain": _share(sum(event.found for event in gains), len(gains)),
-            "ppv": _share(self.true_alerts, alerts),
+            "sensitivity": share(sum(event.found for event in self.events), len(self.events)),
+            "sensitivity_with_gain": share(sum(event.found for event in gains), len(gains)),
+            "ppv": share(self.true_alerts, alerts),
             "median_lead_days": float(np.median(leads)) if leads else None,
             "median_lead_days_95": _lead_interval(leads),
         }
@@ -115,7 +115,8 @@ def at_budget(people: Chronicle, scores: Array, budget: float) -> Trial:
     return best
 
 
-def _share(part: int, whole: int) -> dict[str, Any]:
+def share(part: int, whole: int) -> dict[str, Any]:
+    """With its 95 % Wilson interval."""
     if not whole:
         return {"share": None, "of": 0, "interval_95": None}
     bounds = binomtest(part, whole).proportion_ci(method="wilson")

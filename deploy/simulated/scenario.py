@@ -19,7 +19,8 @@ from simulator.scenarios import SCENARIOS, Play
 
 NAMES = [scenario.name for scenario in SCENARIOS]
 EPISODES: LiteralString = """
-SELECT cause, severity FROM episode WHERE patient_id = %(patient_id)s AND opened_at >= %(since)s
+SELECT cause, severity FROM episode
+WHERE patient_id = %(patient_id)s AND opened_at >= %(since)s AND severity <> 'watch'
 """
 RECEIPT_SECONDS = 60
 DETECTOR_SECONDS = 3

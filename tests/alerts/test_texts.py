@@ -29,6 +29,7 @@ FACTS = {
     "alarm": 2,
     "new": 5,
     "recent": 6,
+    "watch": 9,
     "day": "2026-11-26",
     "missing": "reading",
     "program": "ingest",

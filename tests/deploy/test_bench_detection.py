@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.detectors import macd, vigie, vigie_features
-from deploy.bench import calibration, detect, fit, peers, trial, worlds
+from deploy.bench import calibration, detect, fit, peers, trial, watching, worlds
 from simulator import chronicle
 from simulator.chronicle import Chronicle, Event
 
@@ -53,6 +53,31 @@ def test_an_alert_is_true_if_an_event_follows_within_30_days(
     tried = trial.try_threshold(one_patient(events=[FAST]), scores, 1.0)
     assert (tried.events[0].found, tried.false_by_patient.sum()) == (found, false)
     assert tried.events[0].lead_days == pytest.approx(lead, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "opened", "rose", "price"),
+    [
+        ({53: 0.8}, [53], [], (0, 1, 0)),
+        ({53: 0.8, 54: 1.1}, [53], [54], (0, 1, 1)),
+        ({52: 0.8, 53: 0.8, 54: 0.7, 55: 0.9}, [52], [], (0, 1, 0)),  # it hovers
+        ({53: 0.75}, [], [], (0, 0, 0)),
+        ({53: 1.1, 54: 0.8, 59: 0.8, 60: 0.8}, [60], [], (1, 1, 0)),  # a week after the alert, and false
+        ({20: 0.8, 53: 0.9}, [20, 53], [], (1, 1, 0)),
+    ],
+)
+def test_a_watch_is_opened_once_and_becomes_the_alert_that_follows(
+    scores: dict[int, float], opened: list[int], rose: list[int], price: tuple[float, float, int]
+) -> None:
+    known = np.zeros((1, 100))
+    known[0, list(scores)] = list(scores.values())
+    people = one_patient(events=[FAST])
+    found = watching.watches(known, 1.0)
+    assert [np.flatnonzero(days[0]).tolist() for days in (found.opened, found.rose)] == [opened, rose]
+    priced = watching.price(people, known, 1.0)
+    assert round(priced["false_per_patient_year"] * people.patient_years) == price[0]
+    assert priced["sensitivity_with_alerts"]["share"] == price[1]
+    assert priced["median_days_sooner"] == (price[2] or None)
 
 
 def test_the_budget_is_kept_and_more_budget_finds_no_less() -> None:
@@ -106,5 +131,5 @@ def test_bench_detection_prints_one_json_object_and_its_progress_elsewhere() -> 
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     measured = json.loads(done.stdout)
     assert {"usual", "restless", "jumpy", "gentle"} <= set(measured["worlds"])
-    assert set(measured["worlds"]["usual"]["detectors"]["vigie"]) >= {"0.5", "1.0", "2.0", "4.2"}
+    assert set(measured["worlds"]["usual"]["detectors"]["vigie"]) >= {"0.5", "1.0", "2.0", "4.2", "watch_at_1.0"}
     assert "usual: vigie" in done.stderr

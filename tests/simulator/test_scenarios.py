@@ -52,8 +52,8 @@ def severities(play: Play, *, first_live: date) -> set[tuple[str, str]]:
             last_weight_at=known[-1].measured_at,
         )
         for finding in assess(facts, now=now, known_until=None).findings:
-            if finding.severity:
-                before = worst.get(finding.cause, "watch")
+            if finding.severity and finding.severity != "watch":
+                before = worst.get(finding.cause, "alert")
                 worst[finding.cause] = max(before, finding.severity, key=SEVERITIES.index)
     return set(worst.items())
 
