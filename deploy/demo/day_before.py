@@ -16,7 +16,7 @@ from schemas.alert import Outcome
 from schemas.clock import Clock
 from schemas.settings import Settings
 
-LEFT_OPEN = 8  # one in so many is being dealt with; alarms wait for the morning
+LEFT_OPEN = 8  # one in so many is being dealt with; alarms wait for the morning, and watches for nobody
 OUTCOMES: dict[str, tuple[Outcome, ...]] = {
     "decompensation": ("false_food", "confirmed_advice", "false_clothes", "confirmed_diuretic_changed"),
     "weight_loss": ("confirmed_advice", "false_technique"),
@@ -25,7 +25,7 @@ OUTCOMES: dict[str, tuple[Outcome, ...]] = {
 IS_WATCHED: LiteralString = "SELECT EXISTS (SELECT FROM watch)"
 OPEN_EPISODES: LiteralString = """
 SELECT episode_id, cause, severity, (SELECT user_id FROM app_user WHERE email = %(email)s)
-FROM episode WHERE closed_at IS NULL ORDER BY episode_id
+FROM episode WHERE closed_at IS NULL AND severity <> 'watch' ORDER BY episode_id
 """
 
 

@@ -15,7 +15,7 @@ from deploy.servers.embedded_postgres import EmbeddedPostgres
 from tests.deploy.test_up import healthz
 from tests.fixtures.commands import Command, Start, gone
 
-NEW_EPISODES = "SELECT count(*) FROM episode WHERE cause = 'decompensation' AND opened_at > %s"
+NEW_EPISODES = "SELECT count(*) FROM episode WHERE cause = 'decompensation' AND severity <> 'watch' AND opened_at > %s"
 FIRST_MORNING = "SELECT min(measured_at) FROM reading WHERE source = 'native-1'"
 
 
