@@ -44,8 +44,8 @@ class Threshold:
     def sentence(self, unit: str = "") -> Sentence:
         if self.watch is None:
             return {"fr": f"(seuil {_fr(self.alert)}{unit})", "en": f"(threshold {self.alert:.1f}{unit})"}
-        fr = f"(à surveiller au-delà de {_fr(self.watch)}{unit}, alerte au-delà de {_fr(self.alert)}{unit})"
-        return {"fr": fr, "en": f"(watch above {self.watch:.1f}{unit}, alert above {self.alert:.1f}{unit})"}
+        fr = f"(à surveiller > {_fr(self.watch)}{unit}, alerte > {_fr(self.alert)}{unit})"
+        return {"fr": fr, "en": f"(watch > {self.watch:.1f}{unit}, alert > {self.alert:.1f}{unit})"}
 
 
 def change(kg: float, *, days: int, threshold: Threshold, context: Context) -> Sentence:

@@ -93,7 +93,7 @@ def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest
         assert said.count("the same to the last digit") == 3
         assert "would not have fired at or below 81.804 kg" in said
         assert "would not have been watched at or below 81.305 kg" in said
-        assert "(watch above 1.5 kg, alert above 2.0 kg); guideline rule, during the first 10 days" in said
+        assert "(watch > 1.5 kg, alert > 2.0 kg); guideline rule, during the first 10 days" in said
         assert "later_that_day" in said
         explain(conn, 1, readings_too=True, as_json=True)
         assert json.loads(capsys.readouterr().out)["differences"] == []

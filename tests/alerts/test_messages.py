@@ -27,12 +27,12 @@ def test_what_is_just_over_the_threshold_does_not_read_like_the_threshold() -> N
 def test_a_watch_names_its_own_threshold_and_the_alerts() -> None:
     lower = messages.Threshold(alert=2, watch=1.5)
     sentence = messages.change(1.52, days=2, threshold=lower, context=CONTEXT)
-    assert sentence["en"].startswith("+1.52 kg in 2 days (watch above 1.5 kg, alert above 2.0 kg); usually")
-    assert sentence["fr"].startswith("+1,52 kg en 2 jours (à surveiller au-delà de 1,5 kg, alerte au-delà de 2,0 kg) ;")
+    assert sentence["en"].startswith("+1.52 kg in 2 days (watch > 1.5 kg, alert > 2.0 kg); usually")
+    assert sentence["fr"].startswith("+1,52 kg en 2 jours (à surveiller > 1,5 kg, alerte > 2,0 kg) ;")
     risk = messages.risk(26.1, threshold=messages.Threshold(alert=33, watch=24.75), above_kg=0.9, context=CONTEXT)
-    assert risk["en"].startswith("+0.9 kg against the usual weight; risk 26.1 (watch above 24.8, alert above 33.0);")
+    assert risk["en"].startswith("+0.9 kg against the usual weight; risk 26.1 (watch > 24.8, alert > 33.0);")
     assert risk["fr"].startswith(
-        "+0,9 kg par rapport au poids habituel ; risque 26,1 (à surveiller au-delà de 24,8, alerte au-delà de 33,0) ;"
+        "+0,9 kg par rapport au poids habituel ; risque 26,1 (à surveiller > 24,8, alerte > 33,0) ;"
     )
 
 
