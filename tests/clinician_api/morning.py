@@ -1,8 +1,8 @@
 """How much work is a morning? python -m tests.clinician_api.morning ADDRESS EMAIL PASSWORD, at the running demo.
 
-A nurse signs in, closes every alert that nobody has taken, the most urgent first, and marks what is only informative as
-reviewed together, with the mouse alone. Counted are clicks and pages loaded: figures to lower. Only for a demonstration:
-it closes alerts.
+A nurse signs in, closes every alert that nobody has taken, the most urgent first, and marks what is only informative
+as reviewed together, with the mouse alone. Counted are clicks and pages loaded: figures to lower. Only for a
+demonstration: it closes alerts.
 """
 
 import json

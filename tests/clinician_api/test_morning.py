@@ -15,7 +15,7 @@ def test_a_nurse_closes_every_alert_from_the_worklist_on(connection: Connection,
     assert left == [("watch",)]
     expect(screen.page.locator(".row-card")).to_have_count(0)
     assert done.clicks <= 2 * alerts + 5, (
-        "an outcome and save for each; the sign-in; the first patient of each of three reasons; the informative together"
+        "an outcome and save for each; the sign-in; the first patient for each of three reasons; the informative ones"
     )
     assert screen.complaints == []
 
