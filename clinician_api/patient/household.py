@@ -5,17 +5,25 @@ Nobody is named but a patient to whom a weight was reassigned: the others are kn
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
+from statistics import median, pstdev
 from typing import LiteralString
+from zoneinfo import ZoneInfo
 
+from clinician_api.patient import usual
 from clinician_api.patient.patient_record import Reading
 from schemas.database import Connection
-from schemas.plausibility import HOUSEHOLD_KG
+from schemas.plausibility import HOUSEHOLD_DAYS, HOUSEHOLD_KG, REMEMBERED
+from schemas.whose_weight import Weighing, somebody_elses
 
 OTHERS = {"other_person", "other_patient"}
 NEAR_KG = HOUSEHOLD_KG / 2
 """A weight so near to a person's others is like them."""
+PERHAPS_OTHERS = {"implausible_jump", "other_person", "scale_shift"}
+"""Doubts behind which somebody else may stand."""
+HOURS, HOURS_KNOWN, HOUR_SD = 20, 5, 0.75
+"""A person's hours are those of the last 20 weights; nobody's are more regular than 45 minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,3 +80,53 @@ def found(conn: Connection, readings: Sequence[Reading]) -> list[Housemate]:
     reassigned = [one.reading_id for one in readings if one.quarantine_reason == "other_patient"]
     rows = conn.execute(GIVEN_TO, {"readings": reassigned}).fetchall() if reassigned else []
     return housemates(readings, given_to={int(str(reading)): str(patient) for reading, patient in rows})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihood:
+    """How likely a doubted weight is somebody else's, in whole per cent, and what that rests on."""
+
+    percent: int
+    step_kg: float
+    since: timedelta
+    """From the last weight of the patient's own."""
+    noise_kg: float
+    hours_off: float | None
+
+
+def likelihood(doubted: Reading, readings: Iterable[Reading], *, zone: ZoneInfo) -> Likelihood | None:
+    """What the weights before this one say of it; None where somebody else is not the question, or nothing is known."""
+    before = sorted((one for one in readings if one.measured_at < doubted.measured_at), key=lambda one: one.measured_at)
+    own = [one for one in before if one.state == "accepted"]
+    if doubted.quarantine_reason not in PERHAPS_OTHERS or not own:
+        return None
+    last, hours = own[-1], [_hour(one, zone) for one in own[-HOURS:]]
+    others = [one.weight_kg for one in before if _is_others(one, last, until=doubted.measured_at)]
+    weighing = Weighing(
+        step_kg=doubted.weight_kg - last.weight_kg,
+        days=(doubted.measured_at - last.measured_at) / timedelta(days=1),
+        noise_kg=usual.noise_kg(own, zone=zone),
+        own=len(own),
+        others_kg=[kg - last.weight_kg for kg in others[-REMEMBERED:]],
+        hours_off=_hour(doubted, zone) - median(hours) if len(hours) >= HOURS_KNOWN else None,
+        hour_sd=max(HOUR_SD, pstdev(hours)),
+    )
+    return Likelihood(
+        percent=min(99, max(1, round(100 * somebody_elses(weighing)))),
+        step_kg=weighing.step_kg,
+        since=doubted.measured_at - last.measured_at,
+        noise_kg=weighing.noise_kg,
+        hours_off=weighing.hours_off,
+    )
+
+
+def _is_others(one: Reading, last: Reading, *, until: datetime) -> bool:
+    """Whether somebody said so, or this person's own weight came after it and refuted it."""
+    said = one.state == "excluded" and one.quarantine_reason in OTHERS
+    refuted = one.is_doubted and one.quarantine_reason in PERHAPS_OTHERS and one.measured_at < last.measured_at
+    return (said or refuted) and until - one.measured_at <= timedelta(days=HOUSEHOLD_DAYS)
+
+
+def _hour(one: Reading, zone: ZoneInfo) -> float:
+    at = one.measured_at.astimezone(zone)
+    return at.hour + at.minute / 60

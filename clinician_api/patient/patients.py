@@ -103,6 +103,7 @@ def answer(
     course = known(conn, patient_id, zone, start=start, end=page.now)
     drawn = scene.scene(course, start=start, end=page.now)
     rows = scene.rows(course, drawn)
+    checks = _checks([row.reading for row in rows if row.reading])
     charts = {"wide": chart.draw(drawn), "narrow": chart.draw(drawn, width=420, height=330)}
     data = scene.data(drawn, rows, low_kg=charts["wide"].low_kg, high_kg=charts["wide"].high_kg)
     return page.answer(
@@ -113,7 +114,10 @@ def answer(
         dry_weights=course.dry_weights,
         table=weight_table.rows_html(rows, home=f"/patients/{quote(patient_id)}", words=words),
         weighed=sum(row.reading is not None for row in rows),
-        checks=_checks([row.reading for row in rows if row.reading]),
+        checks=checks,
+        likelihoods={
+            one.reading_id: household.likelihood(one, course.readings, zone=zone) for one in checks if one.is_doubted
+        },
         housemates=household.found(conn, course.readings),
         episodes=course.episodes,
         charts=charts,

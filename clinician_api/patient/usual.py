@@ -41,6 +41,16 @@ def ranges(points: Iterable[Weighed], *, zone: ZoneInfo, start: datetime) -> lis
     ]
 
 
+def noise_kg(points: Iterable[Weighed], *, zone: ZoneInfo) -> float:
+    """The SD (kg) of this person's difference from one day to the next, as these weights tell on the day after."""
+    known = daily(points, zone=zone)
+    if not known:
+        return NOISE_USUAL_KG
+    days, weights_kg = np.array([day for day, _, _ in known]), [kg for _, _, kg in known]
+    days = np.append(days - days[0], days[-1] - days[0] + 1)
+    return _before(days, np.array([*weights_kg, np.nan]), [len(known)])[1][0]
+
+
 def _before(days: NDArray[np.int64], weights_kg: Array, which: list[int]) -> tuple[list[float | None], list[float]]:
     """For some of the weights, the usual weight and the noise (kg) that the days before theirs tell; a row a day."""
     by_day = np.full(days[-1] + 1 + NOISE_DAYS, np.nan)  # as many empty days before the first

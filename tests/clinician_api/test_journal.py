@@ -164,7 +164,8 @@ def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: 
     for reading_id, at in rows(connection, "SELECT reading_id, measured_at FROM reading"):
         said = form(client, at=str(at), decision="exclude", reason="other_person", after="0")
         assert client.post(f"{PAGE}/readings/{reading_id}", data=said).status_code == 303
-    seed.weigh(connection, "p-0001", at=now - timedelta(hours=1), kg=55.9, reason="implausible_jump", seq=1)
+    seed.weigh(connection, "p-0001", at=now - timedelta(days=2), kg=72, seq=2)
+    seed.weigh(connection, "p-0001", at=now - timedelta(days=1), kg=55.9, reason="implausible_jump", seq=1)
     connection.commit()
     page = client.get(PAGE).text.replace("\xa0", " ")
     household = page.partition('id="household"')[2].partition("</ul>")[0]
@@ -172,6 +173,8 @@ def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: 
     assert "de 55,2 kg à 56,1 kg, 2 pesées, confirmées par l’équipe : 2" in household
     assert "personne, 91,0 kg, 1 pesée" in household
     assert page.count("Comme les pesées d’une autre personne qui utilise cette balance : de 55,2 kg à 56,1 kg.") == 1
+    assert page.count("Probabilité que ce soit une autre personne : 99 %.") == 1
+    assert "−16,1 kg depuis la dernière pesée, 24\u202fh plus tôt ; d’un jour à l’autre, 0,7 kg est habituel" in page
 
 
 def test_a_weight_by_hand_is_judged_like_any_other_and_a_slip_of_the_keyboard_is_asked_back(
