@@ -66,8 +66,8 @@ def doubt_in_order(
     """`doubt` for those who keep the last accepted weight and the doubted ones, in order, none measured later."""
     if weight_kg < LOW_KG:
         return "implausible_weight"
-    if last is None:
-        return None
+    if last is None or abs(weight_kg - last.weight_kg) <= HOUSEHOLD_KG:
+        return None  # neither a jump nor another's; nearly every weight ends here
     persons = [one for one in doubted if one.weight_kg >= LOW_KG]  # a bag on the scale speaks for nobody
     recent = [one for one in persons[-REMEMBERED:] if _days(one.measured_at, measured_at) <= HOUSEHOLD_DAYS]
     reason = _reason(weight_kg, measured_at, last, recent)
@@ -103,8 +103,6 @@ def _reason(weight_kg: float, measured_at: datetime, last: Weighed, doubted: Seq
 
 def _is_others(weight_kg: float, last: Weighed, doubted: Sequence[Weighed], *, reach_kg: float) -> bool:
     """Whether it is like a weight that this person's own came after, and refuted."""
-    if not doubted or abs(weight_kg - last.weight_kg) <= HOUSEHOLD_KG:
-        return False
     return any(
         one.measured_at < last.measured_at
         and abs(weight_kg - one.weight_kg) <= min(reach_kg, AGREEMENT_KG)

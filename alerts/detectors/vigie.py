@@ -181,11 +181,15 @@ def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known 
     def fires(newest_kg: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.asarray(scored(newest_kg - kg[-1]) > plan.vigie_threshold + TOLERANCE_KG)
 
-    now = bool(fires(kg[-1:])[0])
-    start, end = float(kg[-1]), low if now else high
-    for _ in range(FINER):
+    start, end = float(kg[-1]), low
+    fired = fires(np.linspace(start, end, STEPS + 1))
+    now = bool(fired[0])
+    if not now:
+        end = high
+        fired = fires(np.linspace(start, end, STEPS + 1))
+    for finer in range(FINER):
         tried = np.linspace(start, end, STEPS + 1)
-        turned = np.flatnonzero(fires(tried) != now)
+        turned = np.flatnonzero((fires(tried) if finer else fired) != now)
         if not turned.size:
             return None
         start, end = float(tried[max(turned[0] - 1, 0)]), float(tried[turned[0]])

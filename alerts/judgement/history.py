@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,11 +21,23 @@ from alerts.judgement.baseline import DailyWeight, Weight
 from schemas import plausibility
 from schemas.plan import Plan
 from schemas.plausibility import Weighed
-from schemas.reading import HistoricReading
 
 ZONE = ZoneInfo("Europe/Paris")
 """A READINGS file names no zones; this is the default of a patient."""
 EventKind = Literal["decompensation", "dry_weight", "pause"]
+
+
+class Told(Protocol):
+    """A weight (kg) of a history, from a file or a database."""
+
+    @property
+    def patient_id(self) -> str: ...
+    @property
+    def measured_at(self) -> datetime: ...
+    @property
+    def weight_kg(self) -> Decimal | float: ...
+    @property
+    def device_id(self) -> str | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +182,7 @@ class Histories:
     """Doubted at first, confirmed by the next accepted weight."""
 
 
-def histories(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -> Histories:
+def histories(readings: Iterable[Told], *, events: Iterable[Event]) -> Histories:
     """One course for each patient with an accepted reading. Order does not matter; what is there twice counts once."""
     of_patient: dict[str, list[Event]] = {}
     for event in events:
@@ -190,7 +203,7 @@ def histories(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -
     )
 
 
-def courses(readings: Iterable[HistoricReading], *, events: Iterable[Event]) -> list[Course]:
+def courses(readings: Iterable[Told], *, events: Iterable[Event]) -> list[Course]:
     """The courses alone."""
     return histories(readings, events=events).courses
 

@@ -13,13 +13,12 @@ from operator import attrgetter
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
 from alerts.judgement import history
-from alerts.judgement.history import Course, Event
+from alerts.judgement.history import Course, Event, Told
 from alerts.judgement.registry import DETECTORS
 from alerts.study import many, trial
 from alerts.study.trial import Operation, Tally
 from schemas.alert import Cause, Severity
 from schemas.plan import DEFAULT_DETECTOR, Plan
-from schemas.reading import HistoricReading
 
 MATCH = trial.MATCH
 Progress = Callable[[Sequence[Course]], Iterable[Course]]
@@ -133,9 +132,7 @@ class BacktestResult:
 class Study:
     """A history that is read once and judged by any detector at any threshold."""
 
-    def __init__(
-        self, readings: Iterable[HistoricReading], *, events: Sequence[Event] = (), plan: Plan | None = None
-    ) -> None:
+    def __init__(self, readings: Iterable[Told], *, events: Sequence[Event] = (), plan: Plan | None = None) -> None:
         self.plan = plan or Plan()
         self.known = history.histories(readings, events=events)
         self.courses = self.known.courses
@@ -235,7 +232,7 @@ class Study:
 
 
 def run(
-    readings: Iterable[HistoricReading],
+    readings: Iterable[Told],
     *,
     events: Sequence[Event] = (),
     detector: str = DEFAULT_DETECTOR,

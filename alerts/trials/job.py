@@ -20,11 +20,10 @@ from alerts.study.backtest import Study
 from alerts.study.trial import BudgetError
 from alerts.trials import beside, compared, trial_store
 from alerts.trials.compared import Crew, Outcome, Setting
-from alerts.trials.trial_store import Request
+from alerts.trials.trial_store import Read, Request
 from schemas import database
 from schemas.database import Connection
 from schemas.plan import Plan
-from schemas.reading import HistoricReading
 from schemas.trial import Beside, Pair, Problem, Result
 
 Simulated = Callable[[], Study]
@@ -103,7 +102,7 @@ class Job:
     def own(self) -> Study:
         """The clinic's history, or the one patient's, with what was coded as confirmed."""
         everyone = trial_store.patients(self.conn, self.asked)
-        readings: list[HistoricReading] = []
+        readings: list[Read] = []
         for first in range(0, len(everyone), AT_ONCE):
             readings += trial_store.readings(self.conn, everyone[first : first + AT_ONCE], now=self.now)
             self.reached(READ * first / len(everyone))

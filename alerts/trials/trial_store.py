@@ -1,18 +1,16 @@
 """Which trial waits for an answer, and what must be known for it? Leased rows; the caller owns every transaction."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, NamedTuple
 
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import args_row, class_row, scalar_row, tuple_row
 from psycopg.types.json import Jsonb
 
 from alerts.judgement.history import Event
 from alerts.trials.beside import Coded
 from schemas.database import Connection
 from schemas.plausibility import CONFIRMABLE
-from schemas.reading import HistoricReading
 from schemas.trial import Beside, Problem, Result
 
 MOST_ATTEMPTS = 3
@@ -72,7 +70,7 @@ FROM unnest(%(members)s::text[]) AS member
 """
 # What its source took back or a nurse excluded is out; what she released is in, and a doubted weight is judged again.
 READINGS: LiteralString = """
-SELECT patient_id, measured_at, weight_kg, nullif(device_id, patient_id) FROM standing_reading
+SELECT patient_id, measured_at, weight_kg::float8, nullif(device_id, patient_id) FROM standing_reading
 WHERE patient_id = ANY(%(patient_ids)s) AND measured_at <= %(now)s
   AND (state = 'accepted' OR (state = 'quarantined' AND quarantine_reason = ANY(%(confirmable)s)))
 """
@@ -160,14 +158,20 @@ def following(conn: Connection, asked: Request) -> dict[str, dict[str, Any]]:
         return dict(cursor.execute(FOLLOWING, given).fetchall())
 
 
-def readings(conn: Connection, patient_ids: list[str], *, now: datetime) -> Iterable[HistoricReading]:
-    """Not validated again: they were when they were stored, and a year of 800 patients is 290,000 of them."""
+class Read(NamedTuple):
+    """A stored weight (kg), not validated again: a year of 800 patients is 290,000 of them."""
+
+    patient_id: str
+    measured_at: datetime
+    weight_kg: float
+    device_id: str | None
+
+
+def readings(conn: Connection, patient_ids: list[str], *, now: datetime) -> list[Read]:
+    """All that count, and those that a later weight may confirm."""
     wanted = {"patient_ids": patient_ids, "confirmable": list(CONFIRMABLE), "now": now}
-    with conn.cursor(row_factory=tuple_row) as cursor:
-        for patient_id, measured_at, weight_kg, device_id in cursor.execute(READINGS, wanted):
-            yield HistoricReading.model_construct(
-                patient_id=patient_id, measured_at=measured_at, weight_kg=weight_kg, device_id=device_id
-            )
+    with conn.cursor(row_factory=args_row(Read)) as cursor:
+        return cursor.execute(READINGS, wanted).fetchall()
 
 
 def dry_weights(conn: Connection, *, now: datetime) -> list[Event]:
