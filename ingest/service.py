@@ -44,7 +44,7 @@ TURN_SECONDS = 0.0005  # who has heard from the database waits no longer for a t
 # Everything here is looked up by key. A plan made while a table is small must not become a scan when it has grown.
 PLANS: LiteralString = """
 SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-SET jit = off
+SET jit = off; SET plan_cache_mode = force_generic_plan
 """
 
 T = TypeVar("T")
