@@ -88,12 +88,15 @@ def name_of(topic: str) -> str | None:
 
 
 def _dialect_of(levels: list[str]) -> Dialect | None:
-    for dialect in DIALECTS:
-        if any(_matches(levels, topic_filter.split("/")) for topic_filter in dialect.filters):
+    for wanted, dialect in _BY_LEVELS:
+        if len(wanted) == len(levels) and _matches(levels, wanted):
             return dialect
     return None
 
 
 def _matches(levels: list[str], wanted: list[str]) -> bool:
-    """MQTT 5, §4.7, as far as the filters above use it."""
-    return len(levels) == len(wanted) and all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))
+    """MQTT 5, §4.7, as far as the filters above use it; both have as many levels."""
+    return all(w in ("+", level) for w, level in zip(wanted, levels, strict=True))
+
+
+_BY_LEVELS = [(topic_filter.split("/"), dialect) for dialect in DIALECTS for topic_filter in dialect.filters]

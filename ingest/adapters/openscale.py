@@ -30,7 +30,7 @@ def read(message: Message) -> Iterator[Heard]:
     if event in COPIES:
         yield from _copies(scale, body, message)
     else:
-        yield from _of(scale, event, body, message)
+        yield from _of(scale, event, body, message, raw=hearing.text(message))
 
 
 @hearing.adapter(NAME)
@@ -44,15 +44,15 @@ def read_webhook(message: Message) -> Iterator[Heard]:
     home = message.topic.split("/", 2)[2] if message.topic.count("/") > 1 else ""
     yield from hearing.each(
         items,
-        lambda item: _of(_scale(home, None, item), str(event), item, message),
+        lambda item: _of(_scale(home, None, item), str(event), item, message, raw=strict_json.text(item)),
         dialect=NAME,
         raw=lambda item: strict_json.kept({"event": event, "measurements": [item]}),
     )
 
 
-def _of(scale: Scale, event: str, body: object, message: Message) -> Iterator[Heard]:
+def _of(scale: Scale, event: str, body: object, message: Message, *, raw: str) -> Iterator[Heard]:
     with hearing.of(scale):
-        for said in _said(event, body, message):
+        for said in _said(event, body, message, raw=raw):
             yield scale, said
 
 
@@ -66,16 +66,16 @@ def _scale(home: str, user: str | None, body: object) -> Scale:
     return hearing.scale("openscale", home, user or said or "default")
 
 
-def _said(event: str, body: object, message: Message) -> Iterator[Said]:
+def _said(event: str, body: object, message: Message, *, raw: str) -> Iterator[Said]:
     if event == "clear":
-        yield _retraction(body, since=EVER, until=message.received_at + timedelta(days=3650))
+        yield _retraction(raw, since=EVER, until=message.received_at + timedelta(days=3650))
     elif event == "delete":
         at = _minute(_object(body).get("dateTime", _object(body).get("date")))
-        yield _retraction(body, since=at, until=at + MINUTE)
+        yield _retraction(raw, since=at, until=at + MINUTE)
     elif event == "insert":
-        yield _claim(_object(body), message, restates=not message.retained)
+        yield _claim(_object(body), message, restates=not message.retained, raw=raw)
     elif event == "update":
-        yield from _update(_object(body), message)
+        yield from _update(_object(body), message, raw=raw)
     else:
         raise FaultError(f"topic: must end in {', '.join((*EVENTS, *COPIES))}", kept=False)
 
@@ -95,14 +95,14 @@ def _minute(value: object) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-def _claim(body: Json, message: Message, *, restates: bool) -> Claim:
+def _claim(body: Json, message: Message, *, restates: bool, raw: str) -> Claim:
     weight_kg = weights.kilograms(body.get("weight"), "kg")
     when = clocks.told(_minute(body.get("date")), by="device", message=message)
     return Claim(
         seq=None,
         measured_at=when.measured_at,
         weight_kg=weight_kg,
-        raw=strict_json.text(body),
+        raw=raw,
         source=NAME,
         time_source=when.time_source,
         origin=_origin(body),
@@ -115,8 +115,8 @@ def _origin(body: Json) -> str | None:
     return str(body["id"]) if type(body.get("id")) is int else None
 
 
-def _update(body: Json, message: Message) -> Iterator[Said]:
-    claim = _claim(body, message, restates=True)
+def _update(body: Json, message: Message, *, raw: str) -> Iterator[Said]:
+    claim = _claim(body, message, restates=True, raw=raw)
     minute = claim.measured_at.replace(second=0, microsecond=0)
     yield claim
     yield Retraction(
@@ -131,13 +131,13 @@ def _update(body: Json, message: Message) -> Iterator[Said]:
     )
 
 
-def _retraction(body: object, *, since: datetime, until: datetime) -> Retraction:
+def _retraction(raw: str, *, since: datetime, until: datetime) -> Retraction:
     return Retraction(
         kind="excluded",
         reason="deleted_upstream",
         since=since,
         until=until,
-        raw=strict_json.text(body),
+        raw=raw,
         source=NAME,
     )
 
@@ -181,4 +181,4 @@ def _of_row(scale: Scale, fields: list[object], row: object, message: Message) -
 def _copy(scale: Scale, item: object, message: Message) -> Iterator[Heard]:
     with hearing.of(scale):
         if item != {}:  # the last one was deleted
-            yield scale, _claim(_object(item), message, restates=False)
+            yield scale, _claim(_object(item), message, restates=False, raw=strict_json.text(item))
