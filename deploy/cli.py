@@ -1,6 +1,11 @@
 """The command `vigie`: which subcommands are there? Each imports its program only when it is asked for."""
 
+import signal
 import sys
+
+# Ctrl-C while the rest is imported ends us at once, without a traceback; a shell's background job ignores it as before.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import typer
 
@@ -43,6 +48,8 @@ def name_the_misspelt(context: typer.Context) -> None:
 
 def main() -> None:
     """The console script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     app(prog_name="vigie")
 
 

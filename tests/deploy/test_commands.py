@@ -1,5 +1,8 @@
 import csv
+import signal
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from schemas.duty import Team
 from tests.fixtures.commands import Start
 
 CLI = "deploy.cli"
+ROOT = Path(__file__).parents[2]
 NOBODY = "postgresql://nobody@127.0.0.1:1/vigie"
 
 
@@ -213,3 +217,16 @@ def test_a_months_report_is_written_as_both_files_and_a_month_to_come_is_wrong_u
     assert files[1].read_bytes().startswith(b"%PDF-")
     says(start, "report", "2099-01", *options, status=2, VIGIE_DATABASE_URL=database_url)
     says(start, "report", "2026-01", status=2, VIGIE_DATABASE_URL=database_url)
+
+
+def test_control_c_while_a_command_is_still_being_imported_prints_no_traceback() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "deploy.cli", "doctor"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as vigie:
+        assert vigie.stderr
+        for line in vigie.stderr:  # a line for each module that has been imported
+            if "typer" in line:
+                vigie.send_signal(signal.SIGINT)
+                break
+        said = vigie.stderr.read()
+    assert vigie.returncode == -signal.SIGINT
+    assert "Traceback" not in said
