@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import arrival, dialects
+from ingest import arrival, dialects, ordinary
 from ingest.adapters import bluetooth_sig
 from ingest.adapters.strict_json import FaultError
 from ingest.arrival import Arrival
@@ -287,7 +287,10 @@ def _changed(draw: st.DrawFn, body: object) -> object:
 
 def check(message: Message, arrivals: Iterable[Arrival] | None = None) -> None:
     """Whatever is said, by default by the dialect of this topic, is in bounds and can be stored."""
-    for one in arrival.arrivals(message) if arrivals is None else arrivals:
+    said = list(arrival.arrivals(message) if arrivals is None else arrivals)
+    asked = ordinary.ask(said, [], rate=1)
+    assert len(asked.claims) + len(asked.rest) == len(said)
+    for one in said:
         assert isinstance(one.said, Claim | Refusal | Retraction)
         if isinstance(one.said, Claim):
             assert one.scale
