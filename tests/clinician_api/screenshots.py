@@ -1,15 +1,18 @@
-"""What does every page look like? python -m tests.clinician_api.screenshots ADDRESS EMAIL PASSWORD FOLDER, at the demo.
+"""What does every page look like? python -m tests.clinician_api.screenshots ADDRESS EMAIL PASSWORD DATABASE FOLDER.
 
-Each page and state at 390, 1280 and 1920 px, light and dark, into FOLDER; six of them into docs/screenshots.
+Each page and state at 390, 1280 and 1920 px, light and dark, into FOLDER; six of them into docs/screenshots. Only for
+a demonstration: DATABASE (its address) is taken away for some seconds, and two records are merged for a moment.
 """
 
 import shutil
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, LiteralString
 
 from playwright.sync_api import Page, Route, sync_playwright
 
+from schemas import database, one_tap
+from schemas.database import Connection
 from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
 WIDTHS = (390, 1280, 1920)
@@ -28,9 +31,31 @@ OF_A_PATIENT = {
     "patient": "", "patient-all": "?range=all", "patient-plan": "/plan", "patient-pauses": "/pauses",
     "patient-reminder": "/weighing-reminder",
 }  # fmt: skip
+WEIGHED_BY_OTHERS: LiteralString = """
+SELECT patient_id FROM standing_reading
+WHERE quarantine_reason IN ('other_person', 'other_patient') AND state IN ('excluded', 'quarantined')
+  AND patient_id <> 'VIGIE-CANARY'
+GROUP BY patient_id ORDER BY max(measured_at) DESC LIMIT 1
+"""
+RECORDS: LiteralString = """
+SELECT patient_id FROM patient WHERE patient_id <> 'VIGIE-CANARY'
+  AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
+ORDER BY patient_id DESC LIMIT 2
+"""
+TOLD: LiteralString = """
+SELECT min(notification_id), max(notification_id), (SELECT key FROM signing_key) FROM (
+    SELECT notification_id, user_id, first_value(user_id) OVER (ORDER BY notification_id DESC) AS last_told
+    FROM notification ORDER BY notification_id DESC LIMIT 4
+) AS newest WHERE user_id = last_told
+"""
+ALLOW: LiteralString = "ALTER DATABASE vigie ALLOW_CONNECTIONS {}"
+END_OTHERS: LiteralString = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
-def main(address: str, email: str, password: str, folder: Path) -> None:
+def main(address: str, email: str, password: str, url: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
@@ -43,7 +68,8 @@ def main(address: str, email: str, password: str, folder: Path) -> None:
                     color_scheme=scheme,
                     reduced_motion="reduce",
                 )
-                Album(context.new_page(), folder=folder, suffix=f"{width}-{scheme}").take(email, password)
+                with database.connect(url, autocommit=True) as conn:
+                    Album(context.new_page(), conn, folder=folder, suffix=f"{width}-{scheme}").take(email, password)
                 context.close()
         browser.close()
     for page in ("sign-in", "worklist", "patient"):
@@ -54,8 +80,9 @@ def main(address: str, email: str, password: str, folder: Path) -> None:
 class Album:
     """The screens of one size and scheme."""
 
-    def __init__(self, page: Page, *, folder: Path, suffix: str) -> None:
+    def __init__(self, page: Page, conn: Connection, *, folder: Path, suffix: str) -> None:
         self.page = page
+        self.conn = conn
         self.folder = folder
         self.suffix = suffix
 
@@ -82,8 +109,12 @@ class Album:
             page.goto(path)
             self.keep(name)
         self.trial()
+        self.household()
+        self.merged()
+        self.bundle()
         self.waiting()
         self.offline()
+        self.broken()
         self.refused()
 
     def patient(self, patient_id: str) -> None:
@@ -92,9 +123,64 @@ class Album:
             page.locator(".row-card a.who").first.click()
             page.wait_for_selector("#drawer")
             self.keep("worklist-drawer", whole=False)
-        for name, path in {"patient": "", "patient-all": "?range=all", "patient-plan": "/plan"}.items():
+        for name, path in OF_A_PATIENT.items():
             page.goto(f"/patients/{patient_id}{path}")
             self.keep(name)
+        page.goto(f"/patients/{patient_id}")
+        page.locator(".tags summary").click()
+        self.keep("patient-tags", whole=False)
+
+    def household(self) -> None:
+        """Weights that are somebody else's."""
+        for (patient_id,) in self.conn.execute(WEIGHED_BY_OTHERS).fetchall():
+            self.page.goto(f"/patients/{patient_id}?range=all")
+            self.page.locator("#checks").scroll_into_view_if_needed()
+            self.keep("patient-household", whole=False)
+
+    def merged(self) -> None:
+        """Two records said to be one person's, and taken back."""
+        page = self.page
+        old, new = (str(one) for (one,) in self.conn.execute(RECORDS).fetchall())
+        page.goto(f"/patients/{old}")
+        page.locator("#departure summary").click()
+        page.locator("#departure input[value=merged]").check()
+        page.fill("#into", new)
+        page.fill("#departure-reason", "deux dossiers de la même personne")
+        page.locator("#departure form button").click()
+        page.wait_for_url(f"**/patients/{new}")
+        self.keep("record-goes-on", whole=False)
+        page.goto(f"/patients/{old}")
+        self.keep("record-merged", whole=False)
+        page.locator("#departure summary").click()
+        page.fill("#return-reason", "seulement pour l'image")
+        page.locator("#departure form button").click()
+        page.wait_for_selector("#departure-reason", state="attached")
+
+    def bundle(self) -> None:
+        """What the link in a message with several alerts leads to."""
+        first, last, key = self.conn.execute(TOLD).fetchone() or (0, 0, b"")
+        assert isinstance(first, int)
+        assert isinstance(last, int)
+        assert isinstance(key, bytes)
+        self.page.goto(f"/b/{one_tap.bundle_token(first, last, key=key)}")
+        self.keep("bundle")
+
+    def broken(self) -> None:
+        """An error of ours, and a database that is away."""
+        self.conn.execute("ALTER TABLE tag_change RENAME TO away")
+        try:
+            self.page.goto("/patients/" + str((self.conn.execute(RECORDS).fetchone() or [""])[0]))
+            self.keep("broken", whole=False)
+        finally:
+            self.conn.execute("ALTER TABLE away RENAME TO tag_change")
+        self.conn.execute(ALLOW.format("false"))
+        try:
+            self.conn.execute(END_OTHERS)
+            self.page.goto("/", timeout=60_000)
+            self.keep("database-away", whole=False)
+        finally:
+            self.conn.execute(ALLOW.format("true"))
+        self.page.wait_for_timeout(12_000)  # everybody comes back
 
     def trial(self) -> None:
         page = self.page
@@ -152,4 +238,4 @@ class Album:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    main(*sys.argv[1:5], Path(sys.argv[5]))
