@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Literal, LiteralString
 
+import psycopg
 from playwright.sync_api import Page, Route, sync_playwright
+from psycopg import sql
 
 from schemas import database, one_tap
 from schemas.database import Connection
@@ -48,11 +50,7 @@ SELECT min(notification_id), max(notification_id), (SELECT key FROM signing_key)
     FROM notification ORDER BY notification_id DESC LIMIT 4
 ) AS newest WHERE user_id = last_told
 """
-ALLOW: LiteralString = "ALTER DATABASE vigie ALLOW_CONNECTIONS {}"
-END_OTHERS: LiteralString = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
+END_CONNECTIONS: LiteralString = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
 
 
 def main(address: str, email: str, password: str, url: str, folder: Path) -> None:
@@ -114,8 +112,8 @@ class Album:
         self.bundle()
         self.waiting()
         self.offline()
-        self.broken()
         self.refused()
+        self.broken()
 
     def patient(self, patient_id: str) -> None:
         page = self.page
@@ -166,20 +164,23 @@ class Album:
         self.keep("bundle")
 
     def broken(self) -> None:
-        """An error of ours, and a database that is away."""
+        """An error of ours, and a database that is away; the last: it ends our own connection too."""
         self.conn.execute("ALTER TABLE tag_change RENAME TO away")
         try:
             self.page.goto("/patients/" + str((self.conn.execute(RECORDS).fetchone() or [""])[0]))
             self.keep("broken", whole=False)
         finally:
             self.conn.execute("ALTER TABLE away RENAME TO tag_change")
-        self.conn.execute(ALLOW.format("false"))
-        try:
-            self.conn.execute(END_OTHERS)
-            self.page.goto("/", timeout=60_000)
-            self.keep("database-away", whole=False)
-        finally:
-            self.conn.execute(ALLOW.format("true"))
+        name = self.conn.info.dbname
+        allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format
+        with psycopg.connect(self.conn.info.dsn, dbname="template1", autocommit=True) as beside:
+            beside.execute(allow(sql.Identifier(name), sql.Literal(False)))
+            try:
+                beside.execute(END_CONNECTIONS, (name,))
+                self.page.goto("/", timeout=60_000)
+                self.keep("database-away", whole=False)
+            finally:
+                beside.execute(allow(sql.Identifier(name), sql.Literal(True)))
         self.page.wait_for_timeout(12_000)  # everybody comes back
 
     def trial(self) -> None:
