@@ -1,6 +1,6 @@
 """How does a patient leave, and return? Whoever leaves gives the scale back, and what is open ends with the reason."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, LiteralString
 from uuid import UUID, uuid5
 
@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from clinician_api import audit
 from clinician_api.dependencies import Now, OwnForm, SignedIn, ThePage, Transaction
 from clinician_api.enrol import enrolment
-from clinician_api.language import message
+from clinician_api.language import Words, message
 from clinician_api.patient import episodes, patients
 from clinician_api.patient.patients import Draft
 from schemas.database import Connection
@@ -21,6 +21,10 @@ router = APIRouter()
 Status = Literal["active", "discharged", "deceased", "merged"]
 LONGEST_REASON = 1000
 NO_REASON = message("Say why, in at most 1,000 characters: it stays in the patient's record.")
+UNLIKE = message(
+    "%(patient)s is %(name)s, born on %(day)s: not the same name or date of birth as here. Nothing was recorded yet; "
+    "if it is the same person all the same, say so below."
+)
 NOT_INTO = message("Give the pseudonym of the record that goes on: another one, which is watched.")
 
 
@@ -101,18 +105,20 @@ def _end(asked: Change, episode_id: int) -> episodes.Act:
 def set_status(  # noqa: PLR0913, PLR0917 a form's fields
     patient_id: str, conn: Transaction, user: SignedIn, now: Now, page: ThePage,
     request_id: Annotated[UUID, Form()], status: Annotated[Status, Form()], reason: Annotated[str, Form()] = "",
-    into: Annotated[str, Form(max_length=100)] = "",
+    into: Annotated[str, Form(max_length=100)] = "", sure: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:  # fmt: skip
-    """The patient leaves, or comes back; or the record is another's."""
+    """The patient leaves, or comes back; or the record is another's, which is asked back if it looks like a slip."""
     conn.execute(ONE_AT_A_TIME)
     reason, into = reason.replace("\0", "").strip(), into.replace("\0", "").strip()
     asked = Change(
         request_id=request_id, patient_id=patient_id, status=status, into=into if status == "merged" else None,
         reason=reason, author=user.user_id, now=now,
     )  # fmt: skip
-    if problem := _problem(conn, asked):
-        typed = {"reason": reason, "status": status, "into": into}
-        draft = Draft(form="departure", problem=page.words.text(problem), typed=typed)
+    problem = _problem(conn, asked)
+    unlike = None if problem or sure == into else _unlike(conn, asked, page.words)
+    if problem or unlike:
+        typed = {"reason": reason, "status": status, "into": into, "unlike": unlike}
+        draft = Draft(form="departure", problem=unlike or page.words.text(problem or ""), typed=typed)
         return patients.answer(conn, page, patient_id, draft=draft, status=422)
     change(conn, asked)
     return RedirectResponse(f"/patients/{asked.into or patient_id}", status_code=303)
@@ -127,3 +133,23 @@ def _problem(conn: Connection, asked: Change) -> str | None:
     if asked.status != "merged" or conn.execute(IS_DONE, vars(asked)).fetchone() is not None:
         return None
     return NOT_INTO if conn.execute(IS_WATCHED, vars(asked)).fetchone() is None else None
+
+
+IDENTITIES_DIFFER: LiteralString = """
+SELECT other.family_name || ' ' || other.given_name, other.birth_date
+FROM patient_identity AS one JOIN patient_identity AS other ON other.patient_id = %(into)s
+WHERE one.patient_id = %(patient_id)s AND NOT (
+    other.birth_date = one.birth_date
+    AND (other.ins = one.ins OR folded(other.family_name) = folded(one.family_name)))
+  AND NOT EXISTS (SELECT FROM patient_status WHERE request_id = %(request_id)s)
+"""
+
+
+def _unlike(conn: Connection, asked: Change, words: Words) -> str | None:
+    """A digit of a pseudonym mistyped, and somebody would be judged by another's weights."""
+    row = conn.execute(IDENTITIES_DIFFER, vars(asked)).fetchone() if asked.into else None
+    if row is None:
+        return None
+    name, born = row
+    assert isinstance(born, date)
+    return words.text(UNLIKE) % {"patient": asked.into, "name": name, "day": words.day(born)}

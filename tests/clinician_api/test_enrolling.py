@@ -352,8 +352,35 @@ def test_a_record_is_merged_into_another_that_is_watched_and_into_none_else(
     assert token
     given = {"csrf": token[1], "status": "merged", "reason": "deux fois"}
     if into == "p-0002":
-        gone = given | {"request_id": str(uuid4()), "into": "p-0001"}
+        gone = given | {"request_id": str(uuid4()), "into": "p-0001", "sure": "p-0001"}
         assert client.post("/patients/p-0002/status", data=gone).status_code == 303
     answer = client.post("/patients/p-0001/status", data=given | {"request_id": str(uuid4()), "into": into})
     assert (answer.status_code, "un autre, qui est surveillé" in answer.text) == (422, True)
     assert count(connection, "patient_status WHERE patient_id = 'p-0001'") == 0
+
+
+def test_a_record_of_another_name_is_asked_back_before_it_is_merged(
+    connection: Connection, people: Site, screen: Screen
+) -> None:
+    enrolment.enrol(connection, [seed.patient(one, now=CLOCK.now()) for one in (2, 3)], now=CLOCK.now())
+    connection.commit()
+    page = screen.sign_in()
+    page.goto("/patients/p-0002")
+    page.get_by_text("Mettre fin à la surveillance…").click()
+    page.get_by_label("La même personne a un autre dossier, qui continue").check()
+    page.locator("#into").fill("p-0003")
+    page.locator("#departure-reason").fill("inclus deux fois")
+    page.get_by_role("button", name="Mettre fin à la surveillance").click()
+    there = seed.patient(3, now=CLOCK.now()).identity
+    assert there
+    expect(page.get_by_role("alert")).to_contain_text(f"p-0003 est {there.family_name} {there.given_name}, date de")
+    assert count(connection, "patient_status") == 0
+    expect(page.locator("#departure-reason")).to_have_value("inclus deux fois")
+    page.get_by_label("p-0003 est bien la même personne").check()
+    page.locator("#into").fill("p-0001")  # said of p-0003 alone
+    page.get_by_role("button", name="Mettre fin à la surveillance").click()
+    expect(page.get_by_role("alert")).to_contain_text("p-0001 est ")
+    page.get_by_label("p-0001 est bien la même personne").check()
+    page.get_by_role("button", name="Mettre fin à la surveillance").click()
+    expect(page).to_have_url(re.compile("/patients/p-0001$"))
+    assert count(connection, "patient_status WHERE into_patient = 'p-0001'") == 1

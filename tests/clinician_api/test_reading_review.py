@@ -187,7 +187,7 @@ def test_weights_of_a_merged_record_are_known_to_the_detector_until_the_merge_is
     client = people.signed_in()
     known = [kgs(connection)]
     for old, new in (("p-0003", "p-0002"), ("p-0002", "p-0001")):
-        answer = client.post(f"/patients/{old}/status", data=status(client, status="merged", into=new))
+        answer = client.post(f"/patients/{old}/status", data=status(client, status="merged", into=new, sure=new))
         assert answer.status_code == 303
         known.append(kgs(connection))
     assert "d’après les pesées des deux dossiers" in client.get("/patients/p-0001").text
