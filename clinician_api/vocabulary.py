@@ -16,6 +16,8 @@ RULES: dict[Cause, str] = {
     "no_transmission": message("No weighing for several days. This alert cannot be switched off."),
     "device": message("The scale needs attention; the weights may not be trusted."),
 }
+WATCHED = message("To be watched")
+WATCH_RULE = message("Near the alert's threshold. Nobody is told; an alert follows at once if it goes on.")
 CLINICAL: tuple[Cause, ...] = ("decompensation", "weight_loss")
 SEVERITIES: dict[Severity, str] = {
     "alarm": message("Alarm"),

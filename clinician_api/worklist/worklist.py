@@ -1,6 +1,6 @@
 """What stands on the screen at 8 o'clock? Sections by reason, clinical ones first, each as long as a page can be."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
@@ -34,22 +34,37 @@ LONG_AGO = timedelta(days=21)
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """The patients whose worst episode has one cause: those shown, whether there are more, how many are open at all."""
+    """The patients whose worst episode has one cause: those shown, whether there are more, how many are open at all.
 
-    cause: Cause
+    Those only watched, of whatever cause (None), stand together after all alerts.
+    """
+
+    cause: Cause | None
     entries: list[Entry]
-    more: bool
-    count: Count
+    more: bool = False
+    open: int = 0
 
     @property
-    def clinical(self) -> bool:
-        return self.cause in vocabulary.CLINICAL
+    def name(self) -> str:
+        return self.cause or "watch"
+
+    @property
+    def title(self) -> str:
+        return vocabulary.CAUSES[self.cause] if self.cause else vocabulary.WATCHED
+
+    @property
+    def rule(self) -> str:
+        return vocabulary.RULES[self.cause] if self.cause else vocabulary.WATCH_RULE
+
+    @property
+    def is_data(self) -> bool:
+        return self.cause is not None and self.cause not in vocabulary.CLINICAL
 
     @property
     def urgency(self) -> tuple[object, ...]:
         """Smaller is first: clinical causes, then who is at the top."""
         first = self.entries[0]
-        return not self.clinical, first.back_in_band_at is not None, -SEVERITIES.index(first.severity), first.opened_at
+        return self.is_data, first.back_in_band_at is not None, -SEVERITIES.index(first.severity), first.opened_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +113,10 @@ def answer(
     chosen = filters.kept(conn, user.user_id)
     wanted = _wanted(page, user, chosen, asked)
     counts = entries.counts(conn)
-    sections = _sections(entries.entries(conn, wanted), counts, most=wanted.most - 1)
+    found = entries.entries(conn, wanted)
+    sections = _sections(found, counts, most=wanted.most - 1)
+    if asked.section is None:
+        sections = _watched_last(sections)
     teams = working_time.teams(conn)
     opened = drawer.of(conn, asked.open, now=page.now) if asked.open and not live else None
     return page.answer(
@@ -146,7 +164,7 @@ def _choices(conn: Connection, page: Page) -> list[tuple[str, str, list[filters.
 def following(conn: Connection, page: Page, user: User, patient_id: str) -> str | None:
     """Who stands after this patient on the list as it is now; None after the last."""
     wanted = _wanted(page, user, filters.kept(conn, user.user_id), Asked())
-    sections = _sections(entries.entries(conn, wanted), {}, most=IN_A_SECTION)
+    sections = _watched_last(_sections(entries.entries(conn, wanted), {}, most=IN_A_SECTION))
     order = [entry.patient_id for section in sections for entry in section.entries]
     rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
     return rest[0] if rest else None
@@ -182,8 +200,20 @@ def _sections(found: list[Entry], counts: dict[Cause, Count], *, most: int) -> l
             cause=cause,
             entries=those[:most],
             more=len(those) > most,
-            count=counts.get(cause) or Count(cause=cause, open=len(those)),
+            open=counts[cause].open if cause in counts else len(those),
         )
         for cause, those in by_cause.items()
     ]
     return sorted(sections, key=lambda section: section.urgency)
+
+
+def _watched_last(sections: list[Section]) -> list[Section]:
+    """Who is only watched, of whatever cause, in a section of their own after all alerts."""
+    watched = [entry for section in sections for entry in section.entries if entry.severity == "watch"]
+    alerted = [
+        replace(section, entries=alerts)
+        for section in sections
+        if (alerts := [entry for entry in section.entries if entry.severity != "watch"])
+    ]
+    last = [Section(cause=None, entries=watched)] if watched else []
+    return sorted(alerted, key=lambda section: section.urgency) + last

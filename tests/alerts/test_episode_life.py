@@ -131,7 +131,10 @@ class Life(RuleBasedStateMachine):
             return [action.pages for action in actions]
 
         if any(self._committed(work, crashes=crashes) or []):
-            self.paged |= {row[0] for row in self._open() if row[2] == "decompensation"}
+            for episode_id, state, cause, _, snoozed_until, *_ in self._open():
+                if cause == "decompensation":
+                    self.paged.add(episode_id)
+                    assert (state, snoozed_until) == ("new", None), "worse: no snooze holds, and what was taken is open"
 
     @rule(kg=st.sampled_from([80.0, 80.4, 82.9, 86.0]))
     def a_weight_arrives(self, kg: float) -> None:

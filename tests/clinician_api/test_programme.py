@@ -121,6 +121,8 @@ def march(connection: Connection, site: Site) -> Connection:
     # 23:30 UTC on the 31st is April in Paris already.
     first = raise_alert(connection, "p-0000", "decompensation", at=datetime(2026, 2, 28, 23, 30, tzinfo=UTC))
     raise_alert(connection, "p-0001", "no_transmission", at=datetime(2026, 3, 31, 22, 30, tzinfo=UTC))
+    at = datetime(2026, 3, 15, tzinfo=UTC)
+    seed.open_episode(connection, "p-0001", "decompensation", severity="watch", at=at)  # no alert
     connection.execute(ACT, (uuid4(), first, "close", "false_food", datetime(2026, 3, 31, 21, tzinfo=UTC)))
     connection.execute(REVIEW, (uuid4(), datetime(2026, 3, 12, 8, tzinfo=UTC)))
     connection.commit()
@@ -134,6 +136,7 @@ def test_a_month_counts_days_alerts_and_reviews_and_nothing_of_its_neighbours(ma
     assert (whole.days, whole.transmitted, whole.decompensation, whole.acts, whole.looked) == (31, 31, 1, 2, 2)
     assert (joined.days, joined.transmitted, joined.waiting, joined.our_outage) == (10, 9, 1, 1)
     assert joined.no_transmission == 0, "its alert was raised in April, by the clinic's clock"
+    assert joined.decompensation == 0, "a watch is no alert"
     assert month_of(march, "2026-04")["p-0001"].no_transmission == 1
 
 
@@ -221,11 +224,15 @@ def test_the_page_counts_what_was_stored(connection: Connection, site: Site) -> 
         outcome = "confirmed_visit" if n else "false_food"
         connection.execute(ACT, (uuid4(), episode, "close", outcome, at + timedelta(minutes=90)))
     seed.open_episode(connection, "p-0001", "no_transmission", severity="alert", at=NOW - 9 * DAY)
+    watched = seed.open_episode(connection, "p-0001", "decompensation", severity="watch", at=NOW - 8 * DAY)
+    closed = seed.open_episode(connection, "p-0000", "decompensation", severity="watch", at=NOW - 8 * DAY)
+    connection.execute(ACT, (uuid4(), closed, "close", "false_food", NOW - 8 * DAY))
     connection.commit()
     text = site.signed_in().get("/programme").text
     assert "75 %" in text, "30 of 40 days; and 3 of 4 judged alerts"
     assert "45,7" in text, "5 alerts in 40 days of watch"
     assert "p-0001</a>" in text, "it is overdue"
+    assert f"#episode-{watched}" not in text, "a watch is not"
     assert "30 %" in text, "the interval of 3 in 4"
     sheet = list(csv.DictReader(io.StringIO(site.signed_in().get("/programme.csv").text)))
     assert sum(int(row["weighed"]) for row in sheet) == 30

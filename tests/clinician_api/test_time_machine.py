@@ -67,6 +67,19 @@ def test_severity_and_acts_are_those_of_the_moment(connection: Connection, then:
     assert time_machine.rows_at(connection, at=then + 6 * HOUR) == []
 
 
+def test_what_is_an_alert_since_was_a_watch_before(connection: Connection, then: datetime) -> None:
+    connection.execute("SET session_replication_role = replica")  # history is written otherwise than it may be
+    connection.execute("UPDATE episode_event SET severity = 'watch'")
+    connection.execute("SET session_replication_role = DEFAULT")
+    event(connection, then + 3 * HOUR, "alert")
+    connection.execute("UPDATE episode SET opened_at = %s", (then + 3 * HOUR,))  # as its rise does
+    known = [one(connection, then + hours * HOUR).open[0] for hours in (0, 2, 3, 5)]
+    assert [(was.severity, was.opened_at) for was in known] == [
+        ("watch", then), ("watch", then), ("alert", then + 3 * HOUR), ("alert", then + 3 * HOUR),
+    ]  # fmt: skip
+    assert time_machine.rows_at(connection, at=then - HOUR) == []
+
+
 def test_a_weight_that_came_late_was_not_known(connection: Connection, then: datetime) -> None:
     connection.execute(
         "INSERT INTO reading (site, device_id, seq, patient_id, measured_at, received_at, recorded_at, weight_kg,"

@@ -117,6 +117,7 @@ def test_a_watch_is_counted_apart_and_says_that_it_is_watched_and_promises_nothi
     page = client.get("/").text
     counts = dict(re.findall(r"<dt>([^<]*)</dt><dd>(\d+)</dd>", page[: page.index("</dl>")]))
     assert counts == {"en attente": "5", "pris en charge": "0", "à surveiller": "5", "patients surveillés": "30"}
+    assert set(shown(page)[-4:]) == {"p-0014", "p-0019", "p-0026", "p-0028"}, "after all alerts, of whatever cause"
     row = page[page.index('data-patient="p-0014"') :].split("</li>")[0]
     assert "À surveiller depuis" in row
     assert "Attend depuis" not in row
@@ -176,7 +177,7 @@ def test_what_is_back_in_band_stands_after_what_is_not(clinic: Site, connection:
     )
     connection.commit()
     page = clinic.signed_in().get("/").text
-    assert shown(page)[3] == "p-0003", "the last of four"
+    assert shown(page)[2] == "p-0003", "the last of three alerts"
     assert "revenu dans sa plage habituelle" in page
 
 
