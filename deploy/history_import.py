@@ -39,7 +39,8 @@ def run(database_url: str, path: Path, *, now: datetime) -> str:
         f"{summary.quarantined} in quarantine",
         *([file.note] if file.note else []),
     ]
-    return f"{', '.join(said)}, of {total} rows; {enrolled} patients enrolled"
+    counted = f"{', '.join(said)}, of {total} rows; {enrolled} patients enrolled"
+    return f"{counted}\n{file.warning}" if file.warning else counted
 
 
 def _patients(readings: Iterable[HistoricReading]) -> tuple[dict[str, datetime], int]:

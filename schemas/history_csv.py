@@ -23,6 +23,8 @@ from schemas.reading import HistoricReading
 REQUIRED = ("patient_id", "measured_at", "weight_kg")
 OPTIONAL = ("device_id", "state")
 LINE_BYTES = 64 * 1024
+HEAVY_KG = 130
+"""Half of all patients weigh less, anywhere; in pounds nearly everybody weighs more."""
 WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,30})?", re.ASCII)
 GRAM = Decimal("0.001")
 
@@ -63,6 +65,8 @@ class ReadingsFile:
         self.path = path
         self.row = 0
         self.left_out: Counter[LeftOut] = Counter()
+        self._heavy: Counter[str] = Counter()
+        """Of each patient how many more weights lie above HEAVY_KG than below."""
 
     def __iter__(self) -> Iterator[HistoricReading]:
         """As it goes.
@@ -73,6 +77,7 @@ class ReadingsFile:
         """
         self.row = 0
         self.left_out.clear()
+        self._heavy.clear()
         with self.path.open("rb") as file:
             rows = csv.reader(_lines(file), strict=True)
             try:
@@ -94,7 +99,9 @@ class ReadingsFile:
             if reason := _left_out(_whole(row, columns), columns):
                 self.left_out[reason] += 1
             else:
-                yield _reading(row, columns)
+                reading = _reading(row, columns)
+                self._heavy[reading.patient_id] += 1 if reading.weight_kg > HEAVY_KG else -1
+                yield reading
 
     @property
     def note(self) -> str:
@@ -105,6 +112,17 @@ class ReadingsFile:
             return ""
         reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(self.left_out.items()))
         return f"{self.left_out.total()} rows left out ({reasons})"
+
+    @property
+    def warning(self) -> str:
+        """A line if this pass looked like pounds, whatever the header says. Nothing is converted."""
+        heavy = sum(more > 0 for more in self._heavy.values())
+        if 2 * heavy <= len(self._heavy):
+            return ""
+        return (
+            f"{self.path.name}: {heavy} of {len(self._heavy)} patients weigh more than {HEAVY_KG} kg; "
+            "the weights were taken as kg, divide them by 2.2046 if they are pounds"
+        )
 
     def _bad(self, fault: str, *, row: int, column: str | None = None) -> BadCsvError:
         where = f", column {column}" if column else ""

@@ -23,7 +23,7 @@ NOISE_USUAL_KG = 0.67
 """SD of the one-day difference over 30 public logs (noise.md): stands in until a person's own is known."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Weight:
     """An accepted weight in kg and the time of the body; `recorded_at` says since when we know it."""
 
@@ -32,7 +32,7 @@ class Weight:
     recorded_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DailyWeight:
     """The median (kg) of the day's first session: the weights within 10 minutes of the day's first one.
 
@@ -58,6 +58,11 @@ class DailyWeight:
         if weight.measured_at - self.used[0].measured_at <= SESSION:
             return DailyWeight(day=self.day, used=(*self.used, weight), ignored=self.ignored)
         return DailyWeight(day=self.day, used=self.used, ignored=(*self.ignored, weight))
+
+    def first(self, weights: int) -> "DailyWeight":
+        """This day when only so many of its weights were known: those of the first session come first."""
+        ignored = self.ignored[: max(0, weights - len(self.used))]
+        return DailyWeight(day=self.day, used=self.used[:weights], ignored=ignored)
 
 
 def as_they_come(weights: Iterable[Weight], *, zone: ZoneInfo) -> Iterator[tuple[Weight, DailyWeight]]:

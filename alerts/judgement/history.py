@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -25,6 +23,7 @@ from schemas.plausibility import Weighed
 ZONE = ZoneInfo("Europe/Paris")
 """A READINGS file names no zones; this is the default of a patient."""
 EventKind = Literal["decompensation", "dry_weight", "pause"]
+_Row = tuple[datetime, float, str]
 
 
 class Told(Protocol):
@@ -53,11 +52,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An accepted reading, with the number of its day and that day's weight (kg) as known then."""
+    """An accepted reading, with the number of its day, and of that day what was known then: so many weights, in kg."""
 
     at: datetime
     number: int
-    today: DailyWeight
+    weights: int
     weight_kg: float
 
 
@@ -90,7 +89,8 @@ class Course:
             self.daily[-1] = today
             weights_kg[-1] = today.weight_kg
             if not sifted.released or (weight.measured_at, weight.weight_kg) not in sifted.released:
-                self.moments.append(Moment(weight.measured_at, len(self.daily) - 1, today, weights_kg[-1]))
+                known = len(today.used) + len(today.ignored)
+                self.moments.append(Moment(weight.measured_at, len(self.daily) - 1, known, weights_kg[-1]))
         self.days: Days = np.array([day.day for day in self.daily], dtype=np.int64)
         self.kg: Kilograms = np.array(weights_kg, dtype=np.float64)
         self.moments_kg: Kilograms = np.array([moment.weight_kg for moment in self.moments], dtype=np.float64)
@@ -151,10 +151,10 @@ class Course:
             zone=ZONE,
             enrolled_at=self.moments[0].at,
             dry_kg=dry[-1] if dry else None,
-            anchors=[day for day in self.anchors if day.toordinal() <= moment.today.day],
+            anchors=[day for day in self.anchors if day.toordinal() <= self.daily[moment.number].day],
         )
         first = self._first_known(moment)
-        daily = [*self.daily[first : moment.number], moment.today]
+        daily = [*self.daily[first : moment.number], self.daily[moment.number].first(moment.weights)]
         return Day(facts=facts, daily=daily, arrays=self._then(moment, first)[:2])
 
     def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms, Known]:
@@ -187,20 +187,31 @@ def histories(readings: Iterable[Told], *, events: Iterable[Event]) -> Histories
     of_patient: dict[str, list[Event]] = {}
     for event in events:
         of_patient.setdefault(event.patient_id, []).append(event)
-    rows = [(one.patient_id, one.measured_at, float(one.weight_kg), one.device_id or "") for one in readings]
-    rows.sort()
-    sifted = [_sift(patient_id, group) for patient_id, group in groupby(rows, key=itemgetter(0))]
-    known = sum(len(one.weights) + one.doubts.total() for one in sifted)
-    return Histories(
-        courses=[
-            Course(one, events=of_patient.get(one.patient_id, []))
-            for one in sifted
-            if len(one.weights) > len(one.released)
-        ],
-        duplicates=len(rows) - known,
-        doubts=sum((one.doubts for one in sifted), Counter()),
-        released=sum(len(one.released) for one in sifted),
-    )
+    rows = _rows(readings)
+    courses, doubts, released, duplicates = list[Course](), Counter[str](), 0, 0
+    for patient_id in sorted(rows):
+        weights = rows[patient_id]
+        rows[patient_id] = []  # a history of millions of weights must not stand in memory twice
+        duplicates += len(weights)
+        sifted = _sift(patient_id, sorted(weights))
+        duplicates -= len(sifted.weights) + sifted.doubts.total()
+        doubts.update(sifted.doubts)
+        released += len(sifted.released)
+        if len(sifted.weights) > len(sifted.released):
+            courses.append(Course(sifted, events=of_patient.get(patient_id, [])))
+    return Histories(courses=courses, duplicates=duplicates, doubts=doubts, released=released)
+
+
+def _rows(readings: Iterable[Told]) -> dict[str, list[_Row]]:
+    """The times, weights in kg and scales of each patient; what many rows say alike is kept once."""
+    rows: dict[str, list[_Row]] = {}
+    scales = dict[str, str]()
+    for one in readings:
+        scale = one.device_id or ""
+        rows.setdefault(one.patient_id, []).append(
+            (one.measured_at, float(one.weight_kg), scales.setdefault(scale, scale))
+        )
+    return rows
 
 
 def courses(readings: Iterable[Told], *, events: Iterable[Event]) -> list[Course]:
@@ -208,7 +219,7 @@ def courses(readings: Iterable[Told], *, events: Iterable[Event]) -> list[Course
     return histories(readings, events=events).courses
 
 
-def _sift(patient_id: str, rows: Iterable[tuple[str, datetime, float, str]]) -> Sifted:
+def _sift(patient_id: str, rows: Iterable[_Row]) -> Sifted:
     """Judge one patient's weights, which are sorted, as ingest does: after those measured before each."""
     sifted = Sifted(patient_id=patient_id)
     previous: tuple[datetime, float] | None = None
@@ -216,7 +227,7 @@ def _sift(patient_id: str, rows: Iterable[tuple[str, datetime, float, str]]) -> 
     same_instant: list[Weighed] = []
     doubted: list[Weighed] = []
     waiting: list[tuple[Weighed, str]] = []
-    for _, measured_at, weight_kg, device_id in rows:
+    for measured_at, weight_kg, device_id in rows:
         if previous == (measured_at, weight_kg):
             continue
         if previous and previous[0] != measured_at and same_instant:

@@ -28,7 +28,7 @@ def _silently(courses: Sequence[Course]) -> Iterable[Course]:
     return courses
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Score:
     """The risk at an accepted reading, in kg."""
 

@@ -2,9 +2,10 @@
 
 import csv
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class BadUsageError(Exception):
 def backtest(  # noqa: PLR0913 one parameter for each option of the command
     readings_path: Path,
     *,
+    now: datetime,
     events_path: Path | None = None,
     detector: str | None = None,
     budget: float | None = None,
@@ -51,7 +53,7 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
 ) -> BacktestResult:
     """Run the back-test; the report goes to `echo` (JSON) or the terminal (table), the progress to stderr.
 
-    `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD.
+    `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD. No weight may be measured a day after `now` or later.
 
     Raises:
         UnknownDetectorError, BadSettingError, BadUsageError: exit 2.
@@ -67,7 +69,9 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     if plot_out and not any(event.kind == "decompensation" for event in events):
         raise BadUsageError("a plot of sensitivity needs --events with decompensations")
     file = ReadingsFile(readings_path)
-    study = Study(_shown(_believable(file), "Reading"), events=events)
+    study = Study(_shown(_believable(file, latest=now + timedelta(days=1)), "Reading"), events=events)
+    if file.warning:
+        print(f"vigie: {file.warning}", file=sys.stderr)
     for judged in dict.fromkeys([name, *([other.detector] if other else [])]):
         study.scores(judged, progress=lambda courses: _shown(courses, "Scoring"))
     result = study.result(name, budget=budget)
@@ -90,10 +94,15 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     return result
 
 
-def _believable(file: ReadingsFile) -> Iterator[HistoricReading]:
-    """The readings, unless one patient has more a day than any home gives: then the first one too many is named."""
+def _believable(file: ReadingsFile, *, latest: datetime) -> Iterator[HistoricReading]:
+    """The readings, unless one lies ahead, or a patient has more a day than any home gives: then that row is named."""
     counts: Counter[tuple[str, date]] = Counter()
     for reading in file:
+        if reading.measured_at > latest:
+            raise BadCsvError(
+                f"{file.path.name}, row {file.row}, column measured_at: {reading.measured_at.date()} is still to come; "
+                "correct it or remove the row"
+            )
         day = reading.measured_at.astimezone(UTC).date()
         counts[reading.patient_id, day] += 1
         if counts[reading.patient_id, day] > MOST_A_DAY:
@@ -159,5 +168,5 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[object]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         for row in rows:
-            values = vars(row)
+            values = {name: getattr(row, name) for name in columns}
             writer.writerow([values["at"].isoformat() if name == "at" else values[name] for name in columns])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from alerts.study.backtest_command import UnknownDetectorError
 from schemas.history_csv import BadCsvError
 
 KG = [80.0] * 6 + [82.5, 82.6, 80.1]
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def test_the_files_are_as_interface_md_says(history: Path, tmp_path: Path) -> No
     said: list[str] = []
     backtest_command.backtest(
         history,
+        now=NOW,
         events_path=events,
         detector="guideline",
         alerts_out=tmp_path / "ALERTS.csv",
@@ -57,7 +60,7 @@ def test_the_files_are_as_interface_md_says(history: Path, tmp_path: Path) -> No
 
 
 def test_without_events_sensitivity_is_unknown(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    result = backtest_command.backtest(history)
+    result = backtest_command.backtest(history, now=NOW)
     assert result.detector == "vigie"
     assert "unknown" in capsys.readouterr().out
     figures = backtest_report.as_json(result)
@@ -67,7 +70,7 @@ def test_without_events_sensitivity_is_unknown(history: Path, capsys: pytest.Cap
 
 def test_an_unknown_detector_is_answered_with_the_names(history: Path) -> None:
     with pytest.raises(UnknownDetectorError, match="guideline, macd"):
-        backtest_command.backtest(history, detector="horoscope")
+        backtest_command.backtest(history, now=NOW, detector="horoscope")
 
 
 @pytest.mark.parametrize(

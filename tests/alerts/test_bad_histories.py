@@ -1,13 +1,17 @@
 """What if a history is not what was meant? `vigie backtest` says row and column in one line, or keeps a stated rule."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from alerts.judgement import history
 from deploy.cli import app
+from schemas.reading import HistoricReading
 
 HEADER = "patient_id,measured_at,weight_kg\n"
 GOOD = "P1,2026-01-05T07:00:00+01:00,80.0\n"
@@ -38,6 +42,7 @@ def mornings(*kg: float) -> list[str]:
         (HEADER + GOOD + HEADER + GOOD, "READINGS.csv, row 3, column measured_at: "),
         (HEADER + GOOD + ",2026-01-06T07:00:00+01:00,80.0\n", "READINGS.csv, row 3, column patient_id: "),
         ("PK\x03\x04\x14\0\x06\0", "READINGS.csv, row 1: holds a NUL byte; the file is damaged or no text"),
+        (HEADER + GOOD + GOOD.replace("2026-01-05", "2108-01-05"), "column measured_at: 2108-01-05 is still to come"),
         (HEADER.replace(",", ";") + GOOD.replace(",", ";"), "row 1: columns are not separated by commas"),
         *(
             (HEADER + GOOD + f"P1,2026-01-06T07:00:00+01:00,{kg}\n", "READINGS.csv, row 3, column weight_kg: ")
@@ -109,3 +114,31 @@ def test_pounds_among_kilograms_are_left_out_and_counted(tmp_path: Path) -> None
     kg = [80.0, 80.2, 79.9, 80.1, 80.0, 176.4, 80.1, 80.2]
     figures = json.loads(backtested(tmp_path, HEADER + "".join(mornings(*kg))).stdout)
     assert (figures["readings"], figures["doubted_reasons"], figures["alerts"]) == (7, {"unit_flip": 1}, 0)
+
+
+@pytest.mark.parametrize("pounds", [["P1"], ["P1", "P2", "P3"]])
+def test_a_whole_file_in_pounds_is_told_in_one_line_and_taken_as_it_says(tmp_path: Path, pounds: list[str]) -> None:
+    of_one = mornings(*[176.4, 177.0, 175.9] * 5)
+    done = backtested(tmp_path, HEADER + "".join(row.replace("P1", name) for name in pounds for row in of_one))
+    (line,) = done.stderr.strip().splitlines()
+    assert f"{len(pounds)} of {len(pounds)} patients weigh more than 130 kg" in line
+    assert (done.exit_code, json.loads(done.stdout)["readings"]) == (0, 15 * len(pounds))
+
+
+def test_a_heavy_patient_among_others_is_no_matter_of_pounds(tmp_path: Path) -> None:
+    heavy = [row.replace("P1", "P2") for row in mornings(*[151.0] * 9)]
+    assert backtested(tmp_path, HEADER + "".join([*mornings(*[80.0] * 3), *heavy])).stderr == ""
+
+
+def test_a_weight_every_five_minutes_takes_little_memory(tmp_path: Path) -> None:
+    """288 a day: what was known at each of them must not be held 288 times."""
+    rows = [
+        HistoricReading(patient_id="P1", measured_at=START + timedelta(minutes=5 * minute), weight_kg=Decimal("80.1"))
+        for minute in range(288 * 40)
+    ]
+    tracemalloc.start()
+    (course,) = history.courses(rows, events=[])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(course.moments) == len(rows)
+    assert held / len(rows) < 500
