@@ -173,17 +173,12 @@ class Reading(NamedTuple):
 
 
 READINGS: LiteralString = """
-SELECT r.reading_id, r.measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source, state,
-       coalesce(said.review_id, 0) AS review_id, nullif(said.action, 'undo') AS reviewed, u.display_name AS reviewer,
-       said.at AS reviewed_at
-FROM standing_reading AS r
-LEFT JOIN LATERAL (
-    SELECT review_id, action, author, at FROM reading_review AS v WHERE v.reading_id = r.reading_id
-    ORDER BY review_id DESC LIMIT 1
-) AS said ON true
-LEFT JOIN app_user AS u ON u.user_id = said.author
-WHERE patient_id = %(patient_id)s AND r.measured_at >= %(start)s AND r.measured_at <= %(end)s
-ORDER BY r.measured_at DESC LIMIT %(most)s
+SELECT reading_id, measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source, state,
+       coalesce(review_id, 0) AS review_id, nullif(review_action, 'undo') AS reviewed, u.display_name AS reviewer,
+       reviewed_at
+FROM standing_reading LEFT JOIN app_user AS u ON u.user_id = reviewed_by
+WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND measured_at <= %(end)s
+ORDER BY measured_at DESC LIMIT %(most)s
 """
 
 
