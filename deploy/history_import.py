@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from clinician_api.enrol import enrolment
-from ingest import history
+from ingest.past import history
 from schemas import database
 from schemas.history_csv import ReadingsFile
 from schemas.patient import NewPatient

@@ -19,20 +19,22 @@ from typing import LiteralString, TypeVar
 import psycopg
 import structlog
 
-from ingest import arrival, heartbeat, metrics, ordinary, seat
-from ingest import receipts as receipt_messages
-from ingest import store as storing
-from ingest.announced import Announced
-from ingest.arrival import Arrival, Sighting
+from ingest.adapters import arrival
+from ingest.adapters.arrival import Arrival, Sighting
 from ingest.claim import Refusal
-from ingest.ordinary import Asked
-from ingest.sightings import Told
-from ingest.stage import Stage
-from ingest.store import Outcome
+from ingest.discovery.announced import Announced
+from ingest.storage import ordinary
+from ingest.storage import receipts as receipt_messages
+from ingest.storage import store as storing
+from ingest.storage.ordinary import Asked
+from ingest.storage.sightings import Told
+from ingest.storage.store import Outcome
 from ingest.wire import subscriber
 from ingest.wire.connection import Access, Delivery, NoBrokerError
 from ingest.wire.subscriber import Subscriber
 from ingest.wire.subscriptions import Share
+from ingest.worker import heartbeat, metrics, seat
+from ingest.worker.stage import Stage
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from clinician_api.enrol import enrolment
 from deploy.demo.inbox import Mail
 from deploy.servers.embedded_postgres import EmbeddedPostgres
-from ingest import history
+from ingest.past import history
 from schemas.clock import ClockSetting
 from schemas.database import Connection
 from schemas.patient import LentScale

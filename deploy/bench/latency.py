@@ -29,7 +29,7 @@ from deploy.bench import disk
 from deploy.bench.screen import Screen
 from deploy.processes.supervisor import Supervisor, services
 from deploy.servers import ports, stack
-from ingest import history
+from ingest.past import history
 from schemas import database, migrate
 from schemas.clock import real_now
 from schemas.patient import LentScale, NewPatient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clinician_api.enrol import enrolment
 from deploy.servers.embedded_postgres import EmbeddedPostgres
-from ingest import history
+from ingest.past import history
 from schemas import clock, database, migrate
 from simulator import cohort
 

@@ -34,7 +34,7 @@ def export(readings: Annotated[Path, typer.Argument(metavar="READINGS.csv")]) ->
     """Write every stored reading to a file, in the order in which they were recorded."""
     from deploy import outcome
     from deploy.servers import stack
-    from ingest import history
+    from ingest.past import history
     from schemas import database
     from schemas.settings import read_settings
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, LiteralString
 import typer
 
 if TYPE_CHECKING:  # a fast `vigie --help`
-    from ingest.announcements import Found
+    from ingest.discovery.announcements import Found
 
 app = typer.Typer()
 
@@ -33,7 +33,7 @@ def scales() -> None:
     """
     from deploy import outcome
     from deploy.servers import stack
-    from ingest import announcements
+    from ingest.discovery import announcements
     from schemas import database
     from schemas.settings import read_settings
 
@@ -66,7 +66,7 @@ def withings(user_id: Annotated[str, typer.Argument(help="the user's id with Wit
     """
     from deploy import outcome
     from deploy.servers import stack
-    from ingest import withings_fetch
+    from ingest.web import withings_fetch
     from schemas import database
     from schemas.clock import real_now
     from schemas.settings import read_settings

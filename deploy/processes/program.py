@@ -31,7 +31,8 @@ def ingest(settings: Settings, clock: Clock) -> None:
         CommandError: another ingest has this worker's number.
         PortTakenError: somebody else listens at the metrics' port.
     """
-    from ingest import seat, service
+    from ingest import service
+    from ingest.worker import seat
 
     ports.check_metrics(settings)
     stop = threading.Event()
@@ -44,8 +45,8 @@ def ingest(settings: Settings, clock: Clock) -> None:
 
 def replay_raw(settings: Settings, clock: Clock) -> None:
     """Messages that were refused before, and readings that are stored, read again; prints what was new."""
-    from ingest import read_again
-    from ingest import replay_raw as replaying
+    from ingest.past import read_again
+    from ingest.past import replay_raw as replaying
     from schemas import database
 
     assert settings.database_url
@@ -108,7 +109,7 @@ def webhook(settings: Settings, clock: Clock) -> None:
         CommandError: port or secret are not set.
         PortTakenError: somebody else listens there.
     """
-    from ingest.webhook import create_app
+    from ingest.web.webhook import create_app
 
     if settings.webhook_port is None or settings.webhook_secret is None:
         raise CommandError("set VIGIE_WEBHOOK_PORT and VIGIE_WEBHOOK_SECRET (docs/scales.md)")

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel
 from clinician_api.enrol import enrolment
 from deploy.processes.program import stopped_by_signals
 from deploy.servers import stack
-from ingest import history
+from ingest.past import history
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings

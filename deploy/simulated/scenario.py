@@ -8,7 +8,7 @@ from typing import LiteralString
 from clinician_api.enrol import enrolment
 from deploy.outcome import CommandError
 from deploy.servers import stack
-from ingest import history
+from ingest.past import history
 from schemas import database
 from schemas.clock import Clock
 from schemas.settings import Settings

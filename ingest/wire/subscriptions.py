@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ingest.dialects import FILTERS
+from ingest.adapters.dialects import FILTERS
 from schemas.topics import READINGS, STATUSES, TOO_DEEP
 
 NATIVE = 2  # the first filters of every worker; the rest are the other dialects'

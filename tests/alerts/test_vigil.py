@@ -15,7 +15,7 @@ from alerts.vigil import canary as watched
 from alerts.vigil.vigil import Vigil
 from deploy import canary as deployed
 from deploy.servers.embedded_postgres import EmbeddedPostgres
-from ingest import history
+from ingest.past import history
 from schemas import canary, database
 from schemas.clock import Clock, ClockSetting
 from schemas.database import Connection

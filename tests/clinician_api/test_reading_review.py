@@ -17,7 +17,7 @@ from alerts import store
 from alerts.worker import Worker
 from clinician_api.enrol import enrolment
 from clinician_api.worklist import weights_to_check
-from ingest import history
+from ingest.past import history
 from schemas import database
 from schemas.database import Connection
 from tests.clinician_api import seed

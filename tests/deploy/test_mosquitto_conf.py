@@ -17,8 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from deploy.servers import unprivileged
 from deploy.servers.embedded_broker import free_port, mosquitto_program
-from ingest import dialects
-from ingest.adapters import home_assistant
+from ingest.adapters import dialects, home_assistant
 
 SOURCES = Path(__file__).parents[2] / "deploy" / "mosquitto"
 TOOLS = shutil.which("openssl") and shutil.which("mosquitto_passwd") and mosquitto_program()

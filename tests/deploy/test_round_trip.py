@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ingest.message import Scale
-from ingest.reading_rows import Row, Weighing, insert
+from ingest.storage.reading_rows import Row, Weighing, insert
 from schemas.database import Connection
 from tests.fixtures.commands import Start
 from tests.ingest.scale import wait_until

@@ -22,9 +22,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingest import ordinary, reading_rows, service
-from ingest import store as storing
-from ingest.store import Answer, Outcome
+from ingest import service
+from ingest.storage import ordinary, reading_rows
+from ingest.storage import store as storing
+from ingest.storage.store import Answer, Outcome
 from ingest.wire import subscriber
 from schemas import logs
 from schemas.clock import Clock, real_now

@@ -13,7 +13,7 @@ from schemas.database import Connection
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.vectors import BLE_SCALE_SYNC, MISCALE, NOW, OPENSCALE, TASMOTA, THEENGS, WITHINGS
 from tests.ingest.conftest import ROOT
-from tests.ingest.test_standing import HEARD_BY_A, PHONE, echoes, lend, said, send, standing
+from tests.ingest.storage.test_standing import HEARD_BY_A, PHONE, echoes, lend, said, send, standing
 
 ROWS = {
     1: "clock at 1970 or near it",

@@ -8,14 +8,14 @@ import pytest
 from schemas.database import Connection
 from tests.ingest.adapters.vectors import NOW, TENOVI
 from tests.ingest.conftest import ROOT
+from tests.ingest.storage.test_standing import said, send, standing
 from tests.ingest.test_catalogue import functions_in, times
-from tests.ingest.test_standing import said, send, standing
 
 NATIVE = "vigie/1/home/s1/reading"
 HERE = "tests/ingest/test_clocks.py"
 CATALOGUE = "tests/ingest/test_catalogue.py"
 DIALECTS = "tests/ingest/adapters/test_dialects.py"
-STANDING = "tests/ingest/test_standing.py"
+STANDING = "tests/ingest/storage/test_standing.py"
 RULES = {  # what came, as docs/scales.md says it, and where its rule is held to
     "a time with an offset": (CATALOGUE, "test_an_ordinary_morning_is_one_reading_by_the_scales_clock"),
     "native with `sent_at`": (HERE, "test_a_native_clock_never_set_is_corrected_by_its_sending_while_that_is_fresh"),

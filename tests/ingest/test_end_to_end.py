@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ingest.arrival import BAD_TOPIC
+from ingest.adapters.arrival import BAD_TOPIC
 from schemas.clock import real_now
 from schemas.database import Connection
 from tests.ingest.conftest import Start, lend, listens

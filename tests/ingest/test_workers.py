@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from deploy import doctor
 from deploy.servers.embedded_broker import EmbeddedBroker
-from ingest.dialects import FILTERS
+from ingest.adapters.dialects import FILTERS
 from ingest.wire import subscriptions
 from ingest.wire.subscriptions import Share
 from schemas.database import Connection

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clinician_api.patient import household
 from clinician_api.patient.patient_record import Reading
 from deploy.bench import worlds
-from ingest.quality import Earlier
+from ingest.storage.quality import Earlier
 from schemas.whose_weight import Weighing, somebody_elses
 from simulator import chronicle
 

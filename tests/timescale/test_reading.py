@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ingest import history
+from ingest.past import history
 from schemas.database import Connection
 from schemas.reading import HistoricReading
 

@@ -14,12 +14,17 @@ from pathlib import Path
 import atheris  # type: ignore[import-untyped]  # installed by hand, see above
 
 with atheris.instrument_imports(include=["ingest"]):
-    from ingest import arrival  # with every adapter, instrumented
-    from ingest.adapters import bluetooth_sig, home_assistant, native, withings
+    from ingest.adapters import (
+        arrival,  # with every adapter, instrumented
+        bluetooth_sig,
+        home_assistant,
+        native,
+        withings,
+    )
     from ingest.adapters.strict_json import FaultError
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.test_dialects import check
-from tests.ingest.test_announced import CLASSIC
+from tests.ingest.discovery.test_announced import CLASSIC
 
 TOPICS = sorted(vectors.TOPICS)
 ANNOUNCED = home_assistant.Announced("bath/scale", "kg", "bath", ("weight",))

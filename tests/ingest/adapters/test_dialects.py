@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import arrival, dialects, ordinary
-from ingest.adapters import bluetooth_sig
+from ingest.adapters import arrival, bluetooth_sig, dialects
+from ingest.adapters.arrival import Arrival
 from ingest.adapters.strict_json import FaultError
-from ingest.arrival import Arrival
 from ingest.claim import Claim, Refusal, Retraction
 from ingest.message import Message
+from ingest.storage import ordinary
 from tests.ingest.adapters import vectors
 from tests.ingest.adapters.vectors import NOW, claim, heard, kilograms, refusal
 

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ingest import arrival
+from ingest.adapters import arrival
 from ingest.claim import Claim, Refusal, Said
 from ingest.message import Message, Scale
 
