@@ -8,7 +8,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ingest import service
+from ingest.adapters.arrival import Arrival
+from ingest.claim import Claim
+from ingest.message import Scale
 from ingest.past import history
+from ingest.service import Batch
+from ingest.storage import ordinary
 from schemas.database import Connection
 from schemas.reading import HistoricReading
 
@@ -178,3 +184,35 @@ def test_a_history_joins_compressed_months(timescale: Connection) -> None:
     summary = history.store_history(timescale, readings, now=NOW)
     assert (summary.stored, summary.duplicates) == (75, 75)
     assert len(daily(timescale)) == 150
+
+
+def test_ordinary_weighings_are_stored_at_once_and_only_once(either: Connection) -> None:
+    lent = NOW - timedelta(days=400)
+    either.execute("INSERT INTO patient (patient_id, enrolled_at) VALUES ('P1', %s)", (lent,))
+    either.execute(
+        "INSERT INTO device_loan (site, device_id, patient_id, lent_at) VALUES ('home', 'S1', 'P1', %s)", (lent,)
+    )
+    either.commit()
+
+    def stored(*days: int) -> int:
+        claims = [
+            Arrival(
+                topic="vigie/1/home/S1/reading",
+                scale=Scale("home", "S1"),
+                received_at=NOW,
+                may_have_waited=False,
+                said=Claim(seq=day, measured_at=lent + timedelta(days=day), weight_kg=Decimal(80), raw="{}"),
+            )
+            for day in days
+        ]
+        batch = Batch(arrivals=claims, sightings=[], asked=ordinary.ask(claims, [], rate=1))
+        return service.store_batch(either, batch, now=NOW, rate=1).stored
+
+    assert stored(1) == 1
+    assert stored(2, 40, 80) == 3  # three chunks
+    assert stored(80, 120, 121) == 2
+    assert either.execute("SELECT arrivals, measured_at FROM latest_reading").fetchone() == (
+        6,
+        lent + timedelta(days=121),
+    )
+    assert len(daily(either)) == 6
