@@ -3,10 +3,13 @@
 import html
 import re
 
+import psycopg
 import pytest
 from playwright.sync_api import Page, Route, expect
+from psycopg import sql
 
 from schemas.database import Connection
+from tests.alerts import program
 from tests.clinician_api import seed
 from tests.clinician_api.conftest import Screen, Site
 
@@ -98,6 +101,28 @@ def test_every_error_has_a_page_in_the_readers_language_with_a_way_on(
         assert '<a class="act act-main" href="/">' in answer.text
         assert answer.headers["cache-control"] == "no-store"
         assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_while_the_database_is_away_a_page_says_so_and_once_it_is_back_the_next_is_answered(
+    connection: Connection, clinic: Site
+) -> None:
+    client = clinic.signed_in()
+    name = connection.info.dbname
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}").format
+    with psycopg.connect(connection.info.dsn, dbname="template1", autocommit=True) as beside:
+        beside.execute(allow(sql.Identifier(name), sql.Literal(False)))
+        try:
+            beside.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+                (name, connection.info.backend_pid),
+            )
+            answer = client.get("/")
+        finally:
+            beside.execute(allow(sql.Identifier(name), sql.Literal(True)))
+    assert answer.status_code == 503
+    assert "La base de données ne répond pas" in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert program.eventually(lambda: client.get("/").status_code == 200)
 
 
 @pytest.mark.parametrize("path", ["/", "/patients/p-0001", "/patients/p-0001?range=all"])
