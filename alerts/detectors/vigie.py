@@ -47,7 +47,7 @@ Scored = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The score at each day, 0 to 100."""
-    return next(iter(scores_of([(days, kg, known)], plan=plan)), np.zeros(0))
+    return scores_of([(days, kg, known)], plan=plan)[0] if days.size else np.zeros(0)
 
 
 def scores_of(rows: Sequence[Row], *, plan: Plan) -> list[Scores]:

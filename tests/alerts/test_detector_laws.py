@@ -24,7 +24,7 @@ from alerts.detectors import (
     vigie_course,
     vigie_features,
 )
-from alerts.detectors.detector import NOTHING, Days, Detector, Kilograms, Known, exceeds
+from alerts.detectors.detector import NO_DAYS, NOTHING, Days, Detector, Kilograms, Known, exceeds
 from alerts.detectors.vigie_weights import OUT, WEIGHTS
 from alerts.judgement import baseline
 from alerts.judgement.baseline import Weight
@@ -80,6 +80,11 @@ def test_a_jump_to_come_doubts_no_earlier_weight_of_somebody_who_weighs_seldom(
     kg[cut] += 17
     whole = vigie.scores(days, kg, plan=PLAN)
     assert vigie.scores(days[:cut], kg[:cut], plan=PLAN).tolist() == whole[:cut].tolist()
+
+
+@every_detector
+def test_who_never_weighed_has_no_score(detector: Detector) -> None:
+    assert detector.scores(NO_DAYS, np.zeros(0), plan=PLAN).tolist() == []
 
 
 @every_detector
