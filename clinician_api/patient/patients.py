@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Annotated, LiteralString, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
@@ -113,6 +114,7 @@ def answer(
         patient=who,
         dry_weights=course.dry_weights,
         table=weight_table.rows_html(rows, home=f"/patients/{quote(patient_id)}", words=words),
+        used_rows=partial(weight_table.used_html, words=words),
         weighed=sum(row.reading is not None for row in rows),
         checks=checks,
         likelihoods={

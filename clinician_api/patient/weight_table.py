@@ -1,4 +1,4 @@
-"""How are the rows of the chart's table twin written? By hand: a page has some hundred, a tenth of what Jinja takes."""
+"""How are rows of weights written: the chart's table twin, an episode's evidence? By hand: a page has some hundred."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,11 @@ from clinician_api import vocabulary
 from clinician_api.language import Words, message, translations
 from clinician_api.patient.patient_record import Reading
 from clinician_api.patient.scene import Row
+from schemas.alert import UsedReading
 
 CHECK, CHECK_OF = message("Check…"), message("Check the weight of %(when)s")
 NO_WEIGHT = message("no weight")
+USED, IGNORED = message("used"), message("ignored")
 
 
 def rows_html(rows: Iterable[Row], *, home: str, words: Words) -> Markup:
@@ -32,6 +34,20 @@ def rows_html(rows: Iterable[Row], *, home: str, words: Words) -> Markup:
             f'<tr{mark}><td>{when}</td><td class="right">{words.kg(one.weight_kg)}</td><td>{state} '
             f'<a href="{home}/readings/{one.reading_id}?at={one.moment}" aria-label="{before}{when}{after}">{check}</a>'
             f'</td><td class="muted">{source}</td></tr>\n'
+        )
+    return Markup("".join(written))  # noqa: S704 each piece that others wrote is escaped
+
+
+def used_html(readings: Iterable[UsedReading], *, words: Words) -> Markup:
+    """The body of the table of what an episode rests on; each closed one has its sixty days too."""
+    used, ignored = (escape(words.text(text)) for text in (USED, IGNORED))
+    written = []
+    for one in readings:
+        mark = ' class="doubted"' if one.ignored else ""
+        said = f"{ignored}: {escape(words.text(vocabulary.reason(one.ignored)))}" if one.ignored else used
+        written.append(
+            f'<tr{mark}><td>{words.moment(one.measured_at)}</td><td class="right">{words.kg(one.weight_kg)}</td>'
+            f"<td>{said}</td></tr>\n"
         )
     return Markup("".join(written))  # noqa: S704 each piece that others wrote is escaped
 
