@@ -210,7 +210,7 @@ def test_no_name_stands_in_a_title_or_an_address(clinic: Site) -> None:
 def test_the_worklist_is_in_the_order_of_urgency_and_names_each_patient_once(clinic: Site) -> None:
     page = clinic.signed_in().get("/").text
     shown = re.findall(r'data-patient="p-00(\d\d)"', page)
-    assert shown == ["03", "07", "11", "14", "05", "19", "22", "26", "28"]
+    assert shown == ["03", "07", "11", "05", "22", "14", "19", "26", "28"], "who is only watched after all alerts"
     assert page.index("Décompensation suspectée") < page.index("Perte de poids") < page.index("Problèmes de données")
     assert re.findall(r'class="chip">([^<]+)', page) == ["Pas de transmission"]
     assert "3 balances inconnues envoient" in page
@@ -222,7 +222,7 @@ def test_a_taken_episode_stands_below_those_that_wait_for_as_long_as_they_are_as
     assert found
     client.post(f"/episodes/{found[1]}/take", data=form(client))
     page = client.get("/").text
-    assert re.findall(r'data-patient="p-00(\d\d)"', page)[:4] == ["03", "11", "07", "14"]
+    assert re.findall(r'data-patient="p-00(\d\d)"', page)[:4] == ["03", "11", "07", "05"]
     assert "Pris par Anne Roux" in page
 
 
