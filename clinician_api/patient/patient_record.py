@@ -243,10 +243,16 @@ class Episode:
 
     @property
     def urgency(self) -> tuple[object, ...]:
-        """Smaller is shown first: open ones by clinical cause and severity, then what closed last."""
+        """Smaller is shown first: open alerts by clinical cause and severity, watches, then what closed last."""
         if self.closed_at:
             return True, -self.closed_at.timestamp()
-        return False, self.cause not in vocabulary.CLINICAL, -SEVERITIES.index(self.severity), self.opened_at
+        return (
+            False,
+            self.severity == "watch",
+            self.cause not in vocabulary.CLINICAL,
+            -SEVERITIES.index(self.severity),
+            self.opened_at,
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "evidence", Evidence.model_validate(self.evidence))

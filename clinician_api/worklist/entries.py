@@ -13,7 +13,7 @@ from clinician_api import vocabulary
 from clinician_api.worklist import recent_weights, sparkline
 from clinician_api.worklist.filters import Filter
 from clinician_api.worklist.sparkline import Day
-from schemas.alert import Cause, Severity
+from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
 
 CLEARLY_KG = 0.5
@@ -117,7 +117,7 @@ FROM unnest(%(causes)s::text[]) AS section (cause) CROSS JOIN LATERAL (
         FROM patient_review AS r WHERE r.patient_id = e.patient_id ORDER BY review_id DESC LIMIT 1
     ) AS said ON true
     WHERE e.closed_at IS NULL AND e.cause = section.cause
-      AND (%(severities)s::text[] IS NULL OR e.severity = ANY (%(severities)s))
+      AND e.severity = ANY (%(severities)s)
       AND (%(owner)s = '' OR %(owner)s = 'nobody' AND e.owner IS NULL OR %(owner)s = 'me' AND e.owner = %(me)s)
       AND (%(tag)s = '' OR EXISTS (
           SELECT FROM patient_tag AS t WHERE t.patient_id = e.patient_id AND t.tag = %(tag)s))
@@ -129,10 +129,10 @@ FROM unnest(%(causes)s::text[]) AS section (cause) CROSS JOIN LATERAL (
             AND l.measured_at >= CASE WHEN %(weighed)s = 'today' THEN %(today)s ELSE %(now)s - interval '48 hours' END))
       AND NOT EXISTS (
           SELECT FROM episode AS o WHERE o.patient_id = e.patient_id AND o.closed_at IS NULL
-            AND (o.cause NOT IN ('decompensation', 'weight_loss'), o.back_in_band_at IS NOT NULL,
+            AND (o.severity = 'watch', o.cause NOT IN ('decompensation', 'weight_loss'), o.back_in_band_at IS NOT NULL,
                  severity_rank(o.severity), (o.state <> 'new' OR o.snoozed_until IS NOT NULL),
                  o.opened_at, o.episode_id)
-              < (e.cause NOT IN ('decompensation', 'weight_loss'), e.back_in_band_at IS NOT NULL,
+              < (e.severity = 'watch', e.cause NOT IN ('decompensation', 'weight_loss'), e.back_in_band_at IS NOT NULL,
                  severity_rank(e.severity), (e.state <> 'new' OR e.snoozed_until IS NOT NULL),
                  e.opened_at, e.episode_id))
       AND (%(reviewed)s OR said.holds IS NOT TRUE
@@ -187,6 +187,8 @@ class Wanted:
     today: datetime
     """When the clinic's day began: what was looked at since counts as looked at."""
     causes: tuple[Cause, ...] = tuple(vocabulary.CAUSES)
+    severities: tuple[Severity, ...] = SEVERITIES
+    """Of the episode that a patient is listed by."""
     most: int
     offset: int = 0
     reviewed: bool = False
@@ -194,7 +196,9 @@ class Wanted:
 
     @property
     def values(self) -> dict[str, Any]:
-        chosen = {"severities": self.filter.severities, **self.filter.model_dump(exclude={"severity"})}
+        allowed = self.filter.severities or SEVERITIES
+        severities = [one for one in self.severities if one in allowed]
+        chosen = {"severities": severities, **self.filter.model_dump(exclude={"severity"})}
         return {**vars(self), **chosen, "causes": list(self.causes)}
 
 

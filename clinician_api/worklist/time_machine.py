@@ -42,7 +42,13 @@ class OpenThen(BaseModel):
     def urgency(self) -> tuple[object, ...]:
         """Smaller is first, as on the worklist."""
         clinical = self.cause in vocabulary.CLINICAL
-        return not clinical, -SEVERITIES.index(self.severity), self.act is not None, self.opened_at
+        return (
+            self.severity == "watch",
+            not clinical,
+            -SEVERITIES.index(self.severity),
+            self.act is not None,
+            self.opened_at,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from clinician_api.patient import tag_record
 from clinician_api.programme import working_time
 from clinician_api.worklist import drawer, entries, filters, outages, proof, reviews, weights_to_check
 from clinician_api.worklist.entries import Count, Entry, Wanted
-from schemas.alert import SEVERITIES, Cause
+from schemas.alert import SEVERITIES, Cause, Urgency
 from schemas.database import Connection
 from schemas.duty import Team
 
@@ -113,10 +113,11 @@ def answer(
     chosen = filters.kept(conn, user.user_id)
     wanted = _wanted(page, user, chosen, asked)
     counts = entries.counts(conn)
-    found = entries.entries(conn, wanted)
-    sections = _sections(found, counts, most=wanted.most - 1)
     if asked.section is None:
-        sections = _watched_last(sections)
+        sections = _whole_list(conn, wanted, counts)
+    else:
+        open_ = {cause: count.open for cause, count in counts.items()}
+        sections = _sections(entries.entries(conn, wanted), most=wanted.most - 1, open_=open_)
     teams = working_time.teams(conn)
     opened = drawer.of(conn, asked.open, now=page.now) if asked.open and not live else None
     return page.answer(
@@ -164,7 +165,7 @@ def _choices(conn: Connection, page: Page) -> list[tuple[str, str, list[filters.
 def following(conn: Connection, page: Page, user: User, patient_id: str) -> str | None:
     """Who stands after this patient on the list as it is now; None after the last."""
     wanted = _wanted(page, user, filters.kept(conn, user.user_id), Asked())
-    sections = _watched_last(_sections(entries.entries(conn, wanted), {}, most=IN_A_SECTION))
+    sections = _whole_list(conn, wanted, {})
     order = [entry.patient_id for section in sections for entry in section.entries]
     rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
     return rest[0] if rest else None
@@ -190,30 +191,25 @@ def _wanted(page: Page, user: User, chosen: filters.Filter, asked: Asked) -> Wan
     return Wanted(**{**vars(wanted), "causes": (asked.section,), "most": ON_ITS_OWN + 1, "offset": asked.start})
 
 
-def _sections(found: list[Entry], counts: dict[Cause, Count], *, most: int) -> list[Section]:
+def _sections(found: list[Entry], *, most: int, open_: dict[Cause, int]) -> list[Section]:
     """One for each cause present; the section with the most urgent patient first."""
     by_cause: dict[Cause, list[Entry]] = {}
     for entry in found:
         by_cause.setdefault(entry.cause, []).append(entry)
     sections = [
-        Section(
-            cause=cause,
-            entries=those[:most],
-            more=len(those) > most,
-            open=counts[cause].open if cause in counts else len(those),
-        )
+        Section(cause=cause, entries=those[:most], more=len(those) > most, open=open_.get(cause, len(those)))
         for cause, those in by_cause.items()
     ]
     return sorted(sections, key=lambda section: section.urgency)
 
 
-def _watched_last(sections: list[Section]) -> list[Section]:
-    """Who is only watched, of whatever cause, in a section of their own after all alerts."""
-    watched = [entry for section in sections for entry in section.entries if entry.severity == "watch"]
-    alerted = [
-        replace(section, entries=alerts)
-        for section in sections
-        if (alerts := [entry for entry in section.entries if entry.severity != "watch"])
-    ]
-    last = [Section(cause=None, entries=watched)] if watched else []
-    return sorted(alerted, key=lambda section: section.urgency) + last
+def _whole_list(conn: Connection, wanted: Wanted, counts: dict[Cause, Count]) -> list[Section]:
+    """Alerts by their causes; who is only watched, of whatever cause, in a section of their own after all of them."""
+    most = wanted.most - 1
+    alerts = entries.entries(conn, replace(wanted, severities=get_args(Urgency)))
+    watched = entries.entries(conn, replace(wanted, severities=("watch",)))
+    sections = _sections(alerts, most=most, open_={cause: one.open - one.watched for cause, one in counts.items()})
+    if watched:
+        open_ = sum(count.watched for count in counts.values())
+        sections.append(Section(cause=None, entries=watched[:most], more=len(watched) > most, open=open_))
+    return sections

@@ -128,6 +128,38 @@ def test_a_watch_is_counted_apart_and_says_that_it_is_watched_and_promises_nothi
     assert "Attend depuis" not in client.get("/?open=p-0014").text.split('id="drawer"')[1]
 
 
+def test_an_alert_of_any_cause_goes_before_a_watch_and_is_not_reviewed_away_with_it(
+    clinic: Site, connection: Connection
+) -> None:
+    client, now = clinic.signed_in(), CLOCK.now()
+    seed.open_episode(connection, "p-0014", "no_transmission", severity="alert", at=now - timedelta(hours=1))
+    connection.commit()
+    for _ in range(2):
+        page = client.get("/").text
+        section = page[page.index('aria-labelledby="reason-no_transmission"') :].split("</section>")[0]
+        assert "p-0014" in shown(section)
+        assert shown(page).count("p-0014") == 1
+        client.post("/worklist/reviewed", data=form(client, patient_id="p-0014"))
+
+
+def test_more_who_are_watched_than_fit_are_counted_and_lead_to_all_of_them(
+    clinic: Site, connection: Connection
+) -> None:
+    calm = [number for number in range(30) if number not in seed.OPEN]
+    for number in calm:
+        at = CLOCK.now() - timedelta(hours=1)
+        seed.open_episode(connection, f"p-{number:04}", "decompensation", severity="watch", at=at)
+    connection.commit()
+    page = clinic.signed_in().get("/").text
+    section = page[page.index('aria-labelledby="reason-watch"') :].split("</section>")[0]
+    assert len(shown(section)) == 20
+    assert f"sur {len(calm) + 5} ouvertes" in section
+    assert '"/?section=decompensation"' in section
+    alerts = page[: page.index('aria-labelledby="reason-watch"')]
+    assert set(shown(alerts)) == {"p-0003", "p-0007", "p-0011", "p-0005", "p-0022"}, "no alert gives way"
+    assert "ouvertes" not in alerts
+
+
 def test_a_watch_that_is_back_in_the_range_is_closed_by_whoever_has_looked_at_it(
     clinic: Site, connection: Connection
 ) -> None:
