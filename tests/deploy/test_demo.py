@@ -22,7 +22,7 @@ FIRST_MORNING = "SELECT min(measured_at) FROM reading WHERE source = 'native-1'"
 def demo(start: Start) -> tuple[Command, dict[str, str]]:
     """A running demonstration and what it says: dashboard, mailbox, password."""
     command = start("deploy.demo")
-    command.wait_for("Ctrl-C ends everything", seconds=120)
+    command.wait_for("Ctrl-C ends everything", seconds=240)
     said = dict(re.findall(r"^  (Dashboard|Mailbox|Password) +(\S+)$", command.output.read_text(), re.MULTILINE))
     return command, said
 
@@ -39,7 +39,7 @@ def teams(dashboard: str, password: str) -> str:
         return client.get("/duty").text
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_the_demonstration_shows_a_new_episode_and_its_mail_and_starts_again(start: Start, tmp_path: Path) -> None:
     command, said = demo(start)
     assert healthz(said["Dashboard"])["status"] == "ok"
