@@ -162,6 +162,14 @@ def test_a_bad_row_is_named_and_nothing_of_the_file_is_stored(start: Start, tmp_
     assert says(start, "import", str(file), status=0)[-1].startswith("1 readings stored")
 
 
+def test_a_file_that_looks_like_pounds_is_stored_as_it_says_and_told(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "readings.csv"
+    file.write_text("patient_id,measured_at,weight_kg\nP1,2026-01-05T07:00:00+01:00,176.4\n")
+    *_, stored, warned = says(start, "import", str(file), status=0)
+    assert stored.startswith("1 readings stored")
+    assert warned.startswith("readings.csv: 1 of 1 patients weigh more than 130 kg")
+
+
 def test_a_file_that_is_not_there_is_one_line(start: Start) -> None:
     (line,) = says(start, "import", "nowhere.csv", status=1)
     assert "No such file" in line
