@@ -10,6 +10,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Literal, Protocol
@@ -23,13 +24,16 @@ from schemas.reading import HistoricReading
 REQUIRED = ("patient_id", "measured_at", "weight_kg")
 OPTIONAL = ("device_id", "state")
 LINE_BYTES = 64 * 1024
+EARLIEST = datetime(2000, 1, 2, tzinfo=UTC)
+"""Nobody was telemonitored before; clocks that were never set show 1 January 1970 or 2000 (payloads.md §15)."""
 HEAVY_KG = 130
 """Half of all patients weigh less, anywhere; in pounds nearly everybody weighs more."""
 WEIGHT = re.compile(r"\d{1,6}(?:\.\d{1,30})?", re.ASCII)
 GRAM = Decimal("0.001")
 
-LeftOut = Literal["scale_lent_to_nobody", "no_longer_stands"]
-"""A row with a scale and no patient; a weight that a nurse excluded or a scale corrected, by the export's `state`."""
+LeftOut = Literal["scale_lent_to_nobody", "no_longer_stands", "impossible_time"]
+"""A row with a scale and no patient; a weight that a nurse excluded or a scale corrected, by the export's `state`; one
+that waits in quarantine there, and of a day that cannot be."""
 NO_LONGER_STANDS = frozenset({"excluded", "superseded"})
 
 
@@ -58,11 +62,13 @@ class _FaultError(Exception):
 class ReadingsFile:
     """The readings of a file, in its order, without holding it in memory; each pass reads it anew.
 
-    `row` is the one at hand, `left_out` counts what this pass has left out so far.
+    `row` is the one at hand, `left_out` counts what this pass has left out so far. With `latest` a weight measured
+    later, or before anybody was telemonitored, is a fault: one of them would make a century of patient-years.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, latest: datetime | None = None) -> None:
         self.path = path
+        self.latest = latest
         self.row = 0
         self.left_out: Counter[LeftOut] = Counter()
         self._heavy: Counter[str] = Counter()
@@ -100,8 +106,20 @@ class ReadingsFile:
                 self.left_out[reason] += 1
             else:
                 reading = _reading(row, columns)
+                if self._is_impossible(reading.measured_at, state=_optional(row, columns, "state")):
+                    self.left_out["impossible_time"] += 1
+                    continue
                 self._heavy[reading.patient_id] += 1 if reading.weight_kg > HEAVY_KG else -1
                 yield reading
+
+    def _is_impossible(self, measured_at: datetime, *, state: str) -> bool:
+        """Whether it is left out for its time."""
+        if self.latest is None or EARLIEST <= measured_at <= self.latest:
+            return False
+        if state == "quarantined":
+            return True
+        why = "is still to come" if measured_at > self.latest else "is of a clock that was never set"
+        raise _FaultError(f"{measured_at.date()} {why}; correct it or remove the row", column="measured_at")
 
     @property
     def note(self) -> str:

@@ -53,7 +53,7 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
 ) -> BacktestResult:
     """Run the back-test; the report goes to `echo` (JSON) or the terminal (table), the progress to stderr.
 
-    `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD. No weight may be measured a day after `now` or later.
+    `compare` is another setting, DETECTOR or DETECTOR:THRESHOLD. No weight or event may lie a day after `now` or later.
 
     Raises:
         UnknownDetectorError, BadSettingError, BadUsageError: exit 2.
@@ -65,11 +65,12 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     other = setting(compare) if compare else None
     if plot_out and plot_out.suffix.lower() != ".svg":
         raise BadUsageError("the plot is drawn as SVG: give it a name that ends in .svg")
-    events = list(event_csv.read_events(events_path)) if events_path else []
+    latest = now + timedelta(days=1)
+    events = list(event_csv.read_events(events_path, latest=latest)) if events_path else []
     if plot_out and not any(event.kind == "decompensation" for event in events):
         raise BadUsageError("a plot of sensitivity needs --events with decompensations")
-    file = ReadingsFile(readings_path)
-    study = Study(_shown(_believable(file, latest=now + timedelta(days=1)), "Reading"), events=events)
+    file = ReadingsFile(readings_path, latest=latest)
+    study = Study(_shown(_believable(file), "Reading"), events=events)
     if file.warning:
         print(f"vigie: {file.warning}", file=sys.stderr)
     for judged in dict.fromkeys([name, *([other.detector] if other else [])]):
@@ -94,15 +95,10 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     return result
 
 
-def _believable(file: ReadingsFile, *, latest: datetime) -> Iterator[HistoricReading]:
-    """The readings, unless one lies ahead, or a patient has more a day than any home gives: then that row is named."""
+def _believable(file: ReadingsFile) -> Iterator[HistoricReading]:
+    """The readings, unless one patient has more a day than any home gives: then the first one too many is named."""
     counts: Counter[tuple[str, date]] = Counter()
     for reading in file:
-        if reading.measured_at > latest:
-            raise BadCsvError(
-                f"{file.path.name}, row {file.row}, column measured_at: {reading.measured_at.date()} is still to come; "
-                "correct it or remove the row"
-            )
         day = reading.measured_at.astimezone(UTC).date()
         counts[reading.patient_id, day] += 1
         if counts[reading.patient_id, day] > MOST_A_DAY:

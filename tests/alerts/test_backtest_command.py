@@ -93,13 +93,23 @@ def test_an_unknown_detector_is_answered_with_the_names(history: Path) -> None:
         ("patient_id,at,kind\nP1,2026-01-05T07:00:00Z,pause,1,2\n", "row 2: has more fields"),
         ("patient_id,at,kind\nP1\n", "row 2, column kind: must be one of"),
         ("", "EVENTS.csv, row 1, column patient_id: is missing"),
+        *(
+            (f"patient_id,at,kind,until,weight_kg\nP1,{at},{kind},{until},71.5\n", f"row 2, column {column}: ")
+            for at, kind, until, column in (
+                ("2108-01-05T07:00:00Z", "decompensation", "", "at"),
+                ("9999-12-31T23:59:59Z", "decompensation", "", "at"),
+                ("9999-12-31T23:59:59Z", "dry_weight", "", "at"),
+                ("1970-01-01T00:00:00Z", "decompensation", "", "at"),
+                ("2026-01-05T07:00:00Z", "pause", "9999-12-31T23:59:59Z", "until"),
+            )
+        ),
     ],
 )
 def test_a_faulty_event_is_named_by_row_and_column_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "EVENTS.csv"
     path.write_text(text)
     with pytest.raises(BadCsvError) as error:
-        list(event_csv.read_events(path))
+        list(event_csv.read_events(path, latest=NOW))
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -108,4 +118,4 @@ def test_an_events_file_that_is_no_text_is_refused_in_one_line(tmp_path: Path) -
     path = tmp_path / "EVENTS.csv"
     path.write_bytes(b"patient_id,at,kind\nP1,\xff\xfe,pause\n")
     with pytest.raises(BadCsvError, match="UTF-8"):
-        list(event_csv.read_events(path))
+        list(event_csv.read_events(path, latest=NOW))

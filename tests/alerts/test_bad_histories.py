@@ -15,6 +15,7 @@ from schemas.reading import HistoricReading
 
 HEADER = "patient_id,measured_at,weight_kg\n"
 GOOD = "P1,2026-01-05T07:00:00+01:00,80.0\n"
+IMPOSSIBLE = ("1970-01-01", "2108-01-05")
 START = datetime(2026, 1, 5, 7, tzinfo=timezone(timedelta(hours=1)))
 
 
@@ -43,6 +44,7 @@ def mornings(*kg: float) -> list[str]:
         (HEADER + GOOD + ",2026-01-06T07:00:00+01:00,80.0\n", "READINGS.csv, row 3, column patient_id: "),
         ("PK\x03\x04\x14\0\x06\0", "READINGS.csv, row 1: holds a NUL byte; the file is damaged or no text"),
         (HEADER + GOOD + GOOD.replace("2026-01-05", "2108-01-05"), "column measured_at: 2108-01-05 is still to come"),
+        (HEADER + GOOD + GOOD.replace("2026-01-05", "1970-01-01"), "column measured_at: 1970-01-01 is of a clock that"),
         (HEADER.replace(",", ";") + GOOD.replace(",", ";"), "row 1: columns are not separated by commas"),
         *(
             (HEADER + GOOD + f"P1,2026-01-06T07:00:00+01:00,{kg}\n", "READINGS.csv, row 3, column weight_kg: ")
@@ -114,6 +116,14 @@ def test_pounds_among_kilograms_are_left_out_and_counted(tmp_path: Path) -> None
     kg = [80.0, 80.2, 79.9, 80.1, 80.0, 176.4, 80.1, 80.2]
     figures = json.loads(backtested(tmp_path, HEADER + "".join(mornings(*kg))).stdout)
     assert (figures["readings"], figures["doubted_reasons"], figures["alerts"]) == (7, {"unit_flip": 1}, 0)
+
+
+def test_a_day_that_cannot_be_is_left_out_and_counted_where_an_export_says_that_it_waits_in_quarantine(
+    tmp_path: Path,
+) -> None:
+    rows = [GOOD.replace("\n", ",accepted\n"), *(f"P1,{at}T07:00:00Z,80.0,quarantined\n" for at in IMPOSSIBLE)]
+    figures = json.loads(backtested(tmp_path, HEADER.replace("\n", ",state\n") + "".join(rows)).stdout)
+    assert (figures["readings"], figures["patient_years"], figures["left_out"]) == (1, 0, {"impossible_time": 2})
 
 
 @pytest.mark.parametrize("pounds", [["P1"], ["P1", "P2", "P3"]])
