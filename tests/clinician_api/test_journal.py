@@ -173,7 +173,7 @@ def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: 
     assert "de 55,2 kg à 56,1 kg, 2 pesées, confirmées par l’équipe : 2" in household
     assert "personne, 91,0 kg, 1 pesée" in household
     assert page.count("Comme les pesées d’une autre personne qui utilise cette balance : de 55,2 kg à 56,1 kg.") == 1
-    assert page.count("Probabilité que ce soit une autre personne : 99 %.") == 1
+    assert page.count("Probablement le poids d’une autre personne.") == 1
     assert "−16,1 kg depuis la dernière pesée, 24\u202fh plus tôt ; d’un jour à l’autre, 0,7 kg est habituel" in page
 
 

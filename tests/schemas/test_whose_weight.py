@@ -50,7 +50,7 @@ def test_what_is_said_comes_true_in_a_simulated_year() -> None:
     """As the page says it, of every weight that waits there."""
     people = chronicle.chronicle(worlds.USUAL, patients=150, seed=33)
     first = datetime(2026, 1, 5, tzinfo=UTC)
-    told: list[tuple[float, bool]] = []
+    told: list[tuple[str, bool]] = []
     for patient in range(150):
         earlier, known = Earlier(), list[Reading]()
         for day in np.flatnonzero(~np.isnan(people.kg[patient])).tolist():
@@ -58,13 +58,12 @@ def test_what_is_said_comes_true_in_a_simulated_year() -> None:
             reading = weighed(day, at, kg, doubt := earlier.judge(kg, at))
             odds = household.likelihood(reading, known[-120:], zone=ZoneInfo("UTC")) if doubt else None
             if odds:
-                told.append((odds.percent / 100, bool(people.wrong_person[patient, day])))
+                told.append((odds.whose, bool(people.wrong_person[patient, day])))
             known.append(reading)
-    sure = [is_others for said, is_others in told if said >= 0.9]
-    unsure = [is_others for said, is_others in told if said < 0.5]
-    assert len(sure) > 20 < len(unsure)
-    assert np.mean(sure) > 0.8
-    assert np.mean(unsure) < 0.2
+    others, own = ([is_others for said, is_others in told if said == whose] for whose in ("others", "own"))
+    assert len(others) > 20 < len(own)
+    assert np.mean(others) > 0.9
+    assert np.mean(own) < 0.1
 
 
 def weighed(number: int, at: datetime, kg: float, doubt: str | None) -> Reading:
