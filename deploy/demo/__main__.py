@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 import threading
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -42,8 +43,15 @@ Everybody is simulated; a day takes {minutes:.2g} minutes, and people weigh in t
 Scales of your own may speak to {broker}; another terminal may use VIGIE_HOME={home} ./run vigie …
 Ctrl-C ends everything."""
 
+HELP = """
+Everything on this machine: 800 simulated patients with 120 days of history, a clock on which a day takes two minutes,
+the dashboard with two sign-ins, and a mailbox for the e-mails. It needs nothing and asks nothing; Ctrl-C ends it, and
+the next start goes on with the same patients. Delete its folder (.vigie/demo, or VIGIE_HOME) to begin afresh.
+VIGIE_API_PORT is the dashboard's port, VIGIE_CLOCK its clock (rate=720)."""
+
 
 def main() -> None:
+    ArgumentParser(prog="./run demo", description=HELP, formatter_class=RawDescriptionHelpFormatter).parse_args()
     for sentence in misspelt():
         print(f"demo: {sentence}", file=sys.stderr)
     with outcome.explained():

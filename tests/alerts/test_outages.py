@@ -190,7 +190,7 @@ def test_800_patients_fall_silent_because_our_broker_was_down(postgres: Embedded
         ten_weigh(conn, ended)
         stack.clock.sleep_until(ended + 2 * DAY)
         ten_weigh(conn, stack.clock.now())
-        stack.wait_for(lambda: _rows(conn, SILENT) == [(790,)], "some who stayed silent are lost", seconds=40)
+        stack.wait_for(lambda: _rows(conn, SILENT) == [(790,)], "some who stayed silent are lost", seconds=100)
         assert not {f"P{n}" for n in range(1, 11)} & {row[0] for row in _rows(conn, "SELECT patient_id FROM episode")}
         assert _rows(conn, "SELECT min(opened_at) >= max(until_at) + interval '2 days' FROM episode, service_outage")
         told = [mail.subject for mail in stack.inbox.mails if "panne" in mail.subject]

@@ -170,7 +170,7 @@ def test_who_else_weighs_there_is_said_and_explains_the_next_weight(connection: 
     page = client.get(PAGE).text.replace("\xa0", " ")
     household = page.partition('id="household"')[2].partition("</ul>")[0]
     assert household.count("<li>") == 2
-    assert "de 55,2 kg à 56,1 kg, 2 pesées, confirmées par l’équipe : 2" in household
+    assert "de 55,2 kg à 56,1 kg, 2 pesées, confirmé 2 fois par l’équipe" in household
     assert "personne, 91,0 kg, 1 pesée" in household
     assert page.count("Comme les pesées d’une autre personne qui utilise cette balance : de 55,2 kg à 56,1 kg.") == 1
     assert page.count("Probablement le poids d’une autre personne.") == 1
@@ -249,7 +249,7 @@ def test_a_weight_goes_to_the_patient_whose_it_is_and_comes_back(
     expect(page.locator("#checks")).to_contain_text("poids d'un autre patient, réattribué")
     expect(page.locator("#household").get_by_role("link")).to_have_text("p-0002")
     expect(page.locator("#household").get_by_role("link")).to_have_attribute("href", "/patients/p-0002")
-    expect(page.locator("#household")).to_contain_text("72,3 kg, 1 pesée, confirmées par l’équipe : 1")
+    expect(page.locator("#household")).to_contain_text("72,3 kg, 1 pesée, confirmé 1 fois par l’équipe")
     standing = "SELECT patient_id, state, source FROM standing_reading ORDER BY reading_id"
     assert rows(connection, standing) == [("p-0001", "excluded", "native-1"), ("p-0002", "accepted", "reassigned")]
     latest = "SELECT patient_id, weight_kg::float8 FROM latest_reading ORDER BY 1"
