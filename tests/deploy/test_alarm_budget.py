@@ -113,7 +113,7 @@ def test_the_worker_alerts_by_the_threshold_that_was_chosen_and_by_a_plans_own_b
     for name in ("P1", "P2"):
         clinic.weigh(connection, name, clinic.mornings(NOW, GAIN), recorded_at=NOW)
     assess(NOW)
-    assert [(one.patient_id, one.severity) for one in clinic.episodes(connection)] == [("P2", "alert")]
+    assert [(one.patient_id, one.severity) for one in clinic.episodes(connection)] == [("P1", "watch"), ("P2", "alert")]
     thresholds = connection.execute(
         "SELECT patient_id, threshold FROM assessment WHERE detector = 'guideline' ORDER BY 1"
     ).fetchall()

@@ -228,7 +228,7 @@ def test_a_months_report_is_written_as_both_files_and_a_month_to_come_is_wrong_u
 
 
 def test_control_c_while_a_command_is_still_being_imported_prints_no_traceback() -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "deploy.cli", "doctor"]
+    command = ["env", "--default-signal=INT", sys.executable, "-X", "importtime", "-m", "deploy.cli", "doctor"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as vigie:
         assert vigie.stderr
         for line in vigie.stderr:  # a line for each module that has been imported
