@@ -3,6 +3,7 @@
 import pytest
 
 pytest_plugins = [
+    "tests.fixtures.assess",
     "tests.fixtures.browser",
     "tests.fixtures.commands",
     "tests.fixtures.servers",

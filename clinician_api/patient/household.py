@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from clinician_api.patient import usual
 from clinician_api.patient.patient_record import Reading
+from clinician_api.patient.whose_weight import Weighing, somebody_elses
 from schemas.database import Connection
 from schemas.plausibility import HOUSEHOLD_DAYS, HOUSEHOLD_KG, REMEMBERED
-from schemas.whose_weight import Weighing, somebody_elses
 
 OTHERS = {"other_person", "other_patient"}
 NEAR_KG = HOUSEHOLD_KG / 2

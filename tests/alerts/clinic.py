@@ -10,6 +10,9 @@ from psycopg.types.json import Jsonb
 from schemas.database import Connection
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+ENROLLED = NOW - timedelta(days=60)
+STEADY = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0]
+GAIN = [*STEADY, 82.6]
 
 ADD_PATIENT: LiteralString = "INSERT INTO patient (patient_id, enrolled_at) VALUES (%s, %s)"
 ADD_READING: LiteralString = """
@@ -63,6 +66,11 @@ class EpisodeSeen:
     severity: str
     events: tuple[str, ...]
     notifications: int
+
+
+def seen(severity: str, *events: str, cause: str = "decompensation", told: int = 1) -> EpisodeSeen:
+    """Of P1."""
+    return EpisodeSeen(patient_id="P1", cause=cause, severity=severity, events=events, notifications=told)
 
 
 def add_patients(conn: Connection, patient_ids: Iterable[str], *, enrolled_at: datetime) -> None:

@@ -1,54 +1,15 @@
 """From a committed reading to an episode, with a real PostgreSQL."""
 
-import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import pytest
-from psycopg_pool import ConnectionPool
-
-from alerts.router import Router
-from alerts.worker import Worker
 from schemas import database
-from schemas.clock import Clock
 from schemas.database import Connection
 from tests.alerts import clinic
-from tests.alerts.clinic import NOW, EpisodeSeen
+from tests.alerts.clinic import ENROLLED, GAIN, NOW, STEADY, seen
 from tests.alerts.program import eventually, killable, running
+from tests.fixtures.assess import Assess
 
-STEADY = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0]
-GAIN = [*STEADY, 82.6]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ENROLLED = NOW - 60 * DAY
-
-
-@pytest.fixture
-def assess(database_url: str) -> Iterator["Assess"]:
-    with database.open_pool(database_url, service="alerts") as pool:
-        yield Assess(url=database_url, pool=pool)
-
-
-class Assess:
-    """Assesses all who are due, once, at a given time."""
-
-    def __init__(self, *, url: str, pool: ConnectionPool[Connection]) -> None:
-        self.url = url
-        self.pool = pool
-
-    def worker(self, now: datetime) -> Worker:
-        clock = Clock(start=now)
-        return Worker(
-            url=self.url, pool=self.pool, clock=clock, stop=threading.Event(), screens_url="https://v.example"
-        )
-
-    def __call__(self, now: datetime) -> Worker:
-        worker = self.worker(now)
-        worker.assess_due()
-        return worker
-
-
-def seen(severity: str, *events: str, cause: str = "decompensation", told: int = 1) -> EpisodeSeen:
-    return EpisodeSeen(patient_id="P1", cause=cause, severity=severity, events=events, notifications=told)
 
 
 def test_a_gain_becomes_one_episode_that_follows_its_course(connection: Connection, assess: Assess) -> None:
@@ -75,104 +36,6 @@ def test_a_gain_becomes_one_episode_that_follows_its_course(connection: Connecti
     assert gain == seen("alarm", "raised", "severity_rose", "back_in_band", told=3)
     assert loss == seen("alert", "raised", cause="weight_loss")
     assert clinic.count(connection, "SELECT count(*) FROM episode WHERE closed_at IS NULL") == 2
-
-
-def watched(connection: Connection, assess: Assess) -> None:
-    """P1 is watched as of `NOW`: a gain of 1.8 kg, where more than 2 kg alert."""
-    clinic.choose(connection, "guideline")
-    clinic.add_user(connection)
-    clinic.add_user(connection, role="cardiologist")
-    clinic.add_patients(connection, ["P1"], enrolled_at=ENROLLED)
-    clinic.weigh(connection, "P1", clinic.mornings(NOW, [*STEADY, 81.6]), recorded_at=NOW)
-    assess(NOW)
-    assert clinic.episodes(connection) == [seen("watch", "raised", told=0)]
-
-
-def test_nobody_is_told_of_a_watch_at_any_hour_and_it_rises_as_a_new_alert_in_one_transaction(
-    connection: Connection, assess: Assess
-) -> None:
-    watched(connection, assess)
-    for hours in (1, 4, 14, 23, 30):
-        assert Router(conn=connection, now=NOW + hours * HOUR).go_on(limit=9) == []
-    connection.commit()
-    since = "SELECT date_trunc('minute', opened_at), taken_at, date_trunc('minute', next_at), state, step FROM episode"
-    assert connection.execute(since).fetchall() == [(NOW, None, None, "new", 0)]
-
-    clinic.act(connection, "take", at=NOW + HOUR, until=NOW + 25 * HOUR)
-    clinic.weigh(connection, "P1", [(NOW + DAY, 82.3)], recorded_at=NOW + DAY)
-    assess(NOW + DAY)
-    assert clinic.episodes(connection) == [seen("alert", "raised", "severity_rose")]
-    next_at = NOW + DAY + 3 * HOUR
-    assert connection.execute(since).fetchall() == [(NOW + DAY, None, next_at, "new", 1)], "its promise begins now"
-    told = connection.execute("""
-        SELECT date_trunc('minute', notification.due_at), episode_event.severity,
-               episode.evidence ->> 'threshold', role,
-               notification.xmin = episode_event.xmin AND episode.xmin = episode_event.xmin
-        FROM notification JOIN episode_event USING (event_id) JOIN app_user USING (user_id)
-        JOIN episode ON episode.episode_id = notification.episode_id
-    """).fetchall()
-    assert told == [(NOW + DAY, "alert", "2.0", "nurse", True)], "in the transaction of the rise"
-
-
-def test_what_was_promised_of_a_watch_comes_back_to_the_list_and_pages_nobody(
-    connection: Connection, assess: Assess
-) -> None:
-    watched(connection, assess)
-    for action, kind in (("take", "forgotten"), ("follow_up", "follow_up_due"), ("snooze", "snooze_ended")):
-        clinic.act(connection, action, at=NOW, until=NOW + DAY)
-        (move,) = Router(conn=connection, now=NOW + DAY).go_on(limit=9)
-        assert (move.kind, move.tell, move.next_at) == (kind, [], None)
-        stands = "SELECT state, snoozed_until, next_at FROM episode"
-        assert connection.execute(stands).fetchall() == [("new", None, None)]
-    assert clinic.count(connection, "SELECT count(*) FROM notification") == 0
-
-
-def test_a_score_that_hovers_is_one_watch_that_asks_and_after_its_end_there_is_none_for_a_week(
-    connection: Connection, assess: Assess
-) -> None:
-    watched(connection, assess)
-    for days, kg in enumerate([80.0, 81.6, 80.0, 81.6, 80.0], start=1):
-        clinic.weigh(connection, "P1", [(NOW + days * DAY, kg)], recorded_at=NOW + days * DAY)
-        assess(NOW + days * DAY)
-    events = ("raised", *(("back_in_band", "repeated") * 2), "back_in_band")
-    assert clinic.episodes(connection) == [seen("watch", *events, told=0)]
-    clinic.close_all(connection, at=NOW + 5 * DAY + HOUR)
-    for days, kg in ((6, 81.6), (7, 80.0)):
-        clinic.weigh(connection, "P1", [(NOW + days * DAY, kg)], recorded_at=NOW + days * DAY)
-        assess(NOW + days * DAY)
-    assert len(clinic.episodes(connection)) == 1, "whoever closed it knows"
-    clinic.weigh(connection, "P1", [(NOW + 8 * DAY, 82.4)], recorded_at=NOW + 8 * DAY)
-    assess(NOW + 8 * DAY)
-    assert clinic.episodes(connection)[1] == seen("alert", "raised"), "an alert comes at once"
-
-
-def test_a_watch_that_becomes_worse_is_new_again_and_a_past_one_is_not_opened(
-    connection: Connection, assess: Assess
-) -> None:
-    clinic.add_user(connection)
-    clinic.add_patients(connection, ["P1", "P2"], enrolled_at=ENROLLED)
-    clinic.choose(connection, "guideline")
-    clinic.set_plan(connection, "P1", {"gain_kg": 5.0, "alarm_kg": 15.0})
-    clinic.weigh(connection, "P1", clinic.mornings(NOW, [*STEADY, 83.9]), recorded_at=NOW)
-    clinic.weigh(connection, "P2", clinic.mornings(NOW - 3 * DAY, [*STEADY, 81.6]), recorded_at=NOW)
-    assess(NOW)
-    assert [one for one in clinic.episodes(connection) if one.cause == "decompensation"] == [
-        seen("watch", "raised", told=0)
-    ], "P2's lies in the past"
-    clinic.act(connection, "snooze", at=NOW, until=NOW + 9 * DAY)
-    clinic.weigh(connection, "P1", [(NOW + DAY, 84.3)], recorded_at=NOW + DAY)
-    assess(NOW + DAY)
-    ours = "SELECT state, snoozed_until, next_at FROM episode WHERE patient_id = 'P1'"
-    assert connection.execute(ours).fetchall() == [("new", NOW + 9 * DAY, NOW + 9 * DAY)]
-    clinic.weigh(connection, "P1", [(NOW + 2 * DAY, 84.9)], recorded_at=NOW + 2 * DAY)
-    assess(NOW + 2 * DAY)
-    assert connection.execute(ours).fetchall() == [("new", None, None)]
-    assert (
-        clinic.count(
-            connection, "SELECT count(*) FROM notification JOIN episode USING (episode_id) WHERE patient_id = 'P1'"
-        )
-        == 0
-    )
 
 
 def test_an_episode_keeps_the_evidence_of_its_severity_when_a_weaker_finding_repeats_it(

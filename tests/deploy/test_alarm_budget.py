@@ -1,6 +1,5 @@
 """A budget of false alerts: solved, priced, kept, and heeded by the worker."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import LiteralString
 
@@ -11,11 +10,10 @@ from alerts.study import budget, outcome_store
 from alerts.study.backtest import Study
 from alerts.study.trial import BudgetError
 from deploy import alarm_budget
-from schemas import database
 from schemas.database import Connection
 from tests.alerts import clinic
-from tests.alerts.clinic import NOW
-from tests.alerts.test_worker import Assess
+from tests.alerts.clinic import GAIN, NOW
+from tests.fixtures.assess import Assess
 
 DAY = timedelta(days=1)
 CONFIRM: LiteralString = """
@@ -31,18 +29,11 @@ SELECT gen_random_uuid(), reading_id, site, device_id, measured_at, 'exclude', '
 UNKNOWN: LiteralString = """
 INSERT INTO detector_choice (duty, detector, recorded_at) VALUES ('alerting', 'horoscope', now())
 """
-GAIN = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0, 82.6]
 
 
 @pytest.fixture(scope="module")
 def simulated() -> Study:
     return alarm_budget.simulated()
-
-
-@pytest.fixture
-def assess(database_url: str) -> Iterator[Assess]:
-    with database.open_pool(database_url, service="alerts") as pool:
-        yield Assess(url=database_url, pool=pool)
 
 
 def years_of_noise(conn: Connection, *, patients: int, days: int) -> None:

@@ -1,25 +1,17 @@
 """The shadow beside the detector that alerts, from the worker's own assessments."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from deploy import shadow_report
 from deploy.outcome import CommandError
-from schemas import database
 from schemas.database import Connection
 from tests.alerts import clinic
 from tests.alerts.clinic import NOW
-from tests.alerts.test_worker import Assess
+from tests.fixtures.assess import Assess
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def assess(database_url: str) -> Iterator[Assess]:
-    with database.open_pool(database_url, service="alerts") as pool:
-        yield Assess(url=database_url, pool=pool)
 
 
 def live(conn: Connection, assess: Assess, patient_id: str, weights: list[float]) -> None:

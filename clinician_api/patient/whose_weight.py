@@ -10,7 +10,8 @@ near a weight of somebody who was seen on this scale before. Each has hours of t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, pi, sqrt
+from math import exp, sqrt
+from statistics import NormalDist
 
 STRANGE_DAYS = 13 / 18_556
 """The share of days on which somebody else's weight, or a typing error, was among 30 people's (noise.md) …"""
@@ -62,13 +63,13 @@ def _own_density(one: Weighing) -> float:
     noise: float = TAIL_PEAK / beyond ** ((TAIL_FREEDOM + 1) / 2) / spread
     mean = FAST_KG * days
     fluid = FAST_DAYS * days * exp(-one.step_kg / mean) / mean if one.step_kg > 0 else 0.0
-    return noise + fluid + MOVED_DAYS * days * _normal(one.step_kg, MOVED_KG)
+    return noise + fluid + MOVED_DAYS * days * NormalDist(0, MOVED_KG).pdf(one.step_kg)
 
 
 def _other_density(one: Weighing) -> float:
     """Per kg; times how often somebody else stands on this scale."""
     anybody = STRANGE_DAYS / (2 * FARTHEST_KG) if abs(one.step_kg) <= FARTHEST_KG else 0.0
-    known = sum(_normal(one.step_kg - kg, HOUSEHOLD_SD_KG) for kg in one.others_kg)
+    known = sum(NormalDist(kg, HOUSEHOLD_SD_KG).pdf(one.step_kg) for kg in one.others_kg)
     return anybody + known / (one.own + len(one.others_kg) + HOUSEHOLD_WEIGHTS)
 
 
@@ -76,8 +77,4 @@ def _own_hour(one: Weighing) -> float:
     """Per hour."""
     if one.hours_off is None:
         return 1 / WAKING_HOURS
-    return USUAL_HOUR_SHARE * _normal(one.hours_off, one.hour_sd) + (1 - USUAL_HOUR_SHARE) / WAKING_HOURS
-
-
-def _normal(off: float, sd: float) -> float:
-    return exp(-((off / sd) ** 2) / 2) / (sd * sqrt(2 * pi))
+    return USUAL_HOUR_SHARE * NormalDist(0, one.hour_sd).pdf(one.hours_off) + (1 - USUAL_HOUR_SHARE) / WAKING_HOURS

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from clinician_api.patient import household
 from clinician_api.patient.patient_record import Reading
+from clinician_api.patient.whose_weight import Weighing, somebody_elses
 from deploy.bench import worlds
 from ingest.storage.quality import Earlier
-from schemas.whose_weight import Weighing, somebody_elses
 from simulator import chronicle
 
 JUMP = Weighing(step_kg=6.5, days=1, noise_kg=0.6, own=60)
