@@ -30,7 +30,7 @@ def hold(page: Page, *addresses: str) -> list[Route]:
 
 def test_what_is_slow_says_so_where_it_will_appear(clinic: Site, screen: Screen) -> None:
     page = screen.sign_in()
-    page.wait_for_selector(".row-card")
+    screen.listening()
     held = hold(page, "**/search", "**/?open=*")
     page.fill("#q", "lef")
     expect(page.locator("#found")).to_have_attribute("aria-busy", "true")
