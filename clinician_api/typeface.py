@@ -6,7 +6,9 @@ from typing import Literal
 
 from fpdf import FPDF
 
-FONTS = Path(__file__).parent / "fonts"
+import schemas
+
+FONTS = Path(schemas.__file__).parent / "fonts"
 NAME = "dejavu"
 JOINERS = "\u200c\u200d"
 """Persian is not spelt right without them."""

@@ -27,6 +27,7 @@ from schemas.reading import HistoricReading
 
 ALERT_COLUMNS = ("patient_id", "at", "kind", "severity", "detector", "score", "reason")
 SCORE_COLUMNS = ("patient_id", "at", "score")
+PICTURES = (".svg", ".png")
 MOST_A_DAY = 300
 """Weights of one patient: a person at home weighs a few times a day, and a sensor that never stops is no person."""
 
@@ -63,8 +64,8 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
     """
     name = registry.named(detector or DEFAULT_DETECTOR).NAME
     other = setting(compare) if compare else None
-    if plot_out and plot_out.suffix.lower() != ".svg":
-        raise BadUsageError("the plot is drawn as SVG: give it a name that ends in .svg")
+    if plot_out and plot_out.suffix.lower() not in PICTURES:
+        raise BadUsageError(f"the plot is drawn as SVG or PNG: give it a name that ends in {' or '.join(PICTURES)}")
     latest = now + timedelta(days=1)
     events = list(event_csv.read_events(events_path, latest=latest)) if events_path else []
     if plot_out and not any(event.kind == "decompensation" for event in events):
@@ -86,7 +87,9 @@ def backtest(  # noqa: PLR0913 one parameter for each option of the command
         _write(scores_out, SCORE_COLUMNS, result.scores)
     if plot_out:
         results = [result, *([changes[0]] if changes else [])]
-        plot_out.write_text(operating_curve.draw(_curves(study, results), title=_title(study)), encoding="utf-8")
+        drawing = operating_curve.draw(_curves(study, results), title=_title(study))
+        is_png = plot_out.suffix.lower() == ".png"
+        plot_out.write_bytes(operating_curve.as_png(drawing) if is_png else drawing.encode())
     if as_json:
         said = backtest_report.as_json(result) | {"left_out": file.left_out} | _compared_json(changes)
         echo(json.dumps(said, allow_nan=False))

@@ -1,14 +1,22 @@
-"""How do sensitivity and false alerts trade against each other? A drawing (SVG) that prints, and needs no library."""
+"""How do sensitivity and false alerts trade against each other? A drawing that prints, as SVG or PNG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from xml.sax.saxutils import escape
 
+import resvg_py
+
+import schemas
 from alerts.study.trial import MOST_RATE, Operation
 
 WIDTH, HEIGHT = 720, 480
 LEFT, RIGHT, TOP, BOTTOM = 64, 24, 40, 56
 COLOURS = ("#1b5e9b", "#b5440e", "#2e7d32", "#6a1b9a", "#5d4037", "#00838f")
+FONT = Path(schemas.__file__).parent / "fonts/DejaVuSans.ttf"
+"""A server may have no fonts of its own: then every word would be missing."""
+PIXELS = 2
+"""Of a PNG, for each unit of the drawing."""
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "4 2", "1 4")
 
 
@@ -37,6 +45,17 @@ def draw(curves: Sequence[Curve], *, title: str) -> str:
     for number, curve in enumerate(curves):
         parts += frame.curve(curve, number=number)
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def as_png(drawing: str) -> bytes:
+    """The same drawing in pixels."""
+    return resvg_py.svg_to_bytes(
+        svg_string=drawing,
+        zoom=PIXELS,
+        font_files=[str(FONT)],
+        skip_system_fonts=True,
+        sans_serif_family="DejaVu Sans",
+    )
 
 
 class _Frame:

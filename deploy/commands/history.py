@@ -57,7 +57,8 @@ def backtest(  # noqa: PLR0913, PLR0917 one for each option
     alerts: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write what would have been raised")] = None,
     scores: Annotated[Path | None, typer.Option(metavar="OUT.csv", help="write the risk at every reading")] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="OUT.svg", help="draw sensitivity against false alerts; needs --events")
+        Path | None,
+        typer.Option(metavar="OUT.svg|OUT.png", help="draw sensitivity against false alerts; needs --events"),
     ] = None,
     compare: Annotated[
         str | None, typer.Option(metavar="DETECTOR[:THRESHOLD]", help="and whose alerts would change with this one")

@@ -106,6 +106,16 @@ def test_a_higher_threshold_only_lets_alerts_vanish_and_the_same_changes_nobody(
     assert back == {one.patient_id: one.vanish for one in changes}
 
 
+def test_a_plot_is_a_picture_too_with_its_words_whatever_fonts_the_machine_has(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    plot = tmp_path / "curve.PNG"
+    backtest_command.backtest(files[0], now=NOW, events_path=files[1], plot_out=plot, as_json=True, echo=lambda _: None)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    named, nameless = (operating_curve.as_png(operating_curve.draw([], title=title)) for title in ("30 patients", ""))
+    assert named != nameless
+
+
 def test_the_command_plots_compares_and_counts_what_is_there_twice(files: tuple[Path, Path], tmp_path: Path) -> None:
     said: list[str] = []
     backtest_command.backtest(
