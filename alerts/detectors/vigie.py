@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from alerts.detectors import vigie_course, vigie_features
 from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
@@ -109,7 +108,7 @@ def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         units += BIAS[:, np.newaxis]
         np.maximum(units[:-1], 0, out=units[:-1])
         odds[start : start + CACHED] = OUT @ units[:-1] + units[-1]
-    return np.asarray(100 * expit(odds).reshape(rows.shape[1:]))
+    return np.asarray(50 * (1 + np.tanh(odds / 2)).reshape(rows.shape[1:]))  # the logistic function, in per cent
 
 
 def _gain_kg(kg: NDArray[np.float64], one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from alerts.judgement.history import Event
 from alerts.judgement.registry import DETECTORS
@@ -67,6 +68,13 @@ def test_an_interval_of_a_rate_holds_the_rate_and_does_not_change_by_itself(pair
     assert interval is not None
     ratios = [count / span for count, span in pairs]
     assert min(ratios) - 1e-9 <= interval[0] <= interval[1] <= max(ratios) + 1e-9
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_the_interval_of_a_share_is_wilsons(events: int, share: float) -> None:
+    found = round(share * events)
+    wilson = binomtest(found, events).proportion_ci(method="wilson")
+    assert intervals.wilson(found, events) == pytest.approx((wilson.low, wilson.high), abs=1e-12)
 
 
 def test_one_patient_or_no_event_has_no_interval() -> None:
