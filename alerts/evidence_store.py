@@ -21,7 +21,8 @@ WITH known AS (
            CASE WHEN latest.kind IN ('superseded', 'excluded') THEN latest.reason
                 WHEN review.action = 'exclude' THEN review.reason
                 WHEN review.action = 'release' THEN NULL ELSE quarantine_reason END AS quarantine_reason,
-           nullif(device_id, reading.patient_id) AS device_id
+           nullif(device_id, reading.patient_id) AS device_id,
+           coalesce(review.action = 'release', false) OR source IN ('manual', 'reassigned') AS confirmed
     FROM reading LEFT JOIN LATERAL (
         SELECT kind, reason FROM reading_event AS event
         WHERE event.reading_id = reading.reading_id AND event.recorded_at <= %(then)s ORDER BY event_id DESC LIMIT 1

@@ -71,7 +71,8 @@ CROSS JOIN LATERAL (
 """
 READINGS: LiteralString = """
 SELECT wanted.patient_id, measured_at, weight_kg::float8 AS weight_kg, recorded_at, quarantine_reason,
-       nullif(device_id, reading.patient_id) AS device_id
+       nullif(device_id, reading.patient_id) AS device_id,
+       coalesce(review_action = 'release', false) OR source IN ('manual', 'reassigned') AS confirmed
 FROM unnest(%(patient_ids)s::text[], %(records)s::text[], %(since)s::timestamptz[])
      AS wanted (patient_id, record_id, since)
 JOIN standing_reading AS reading ON reading.patient_id = wanted.record_id
@@ -140,6 +141,8 @@ class ReadingRow:
     quarantine_reason: str | None
     device_id: str | None
     """Null where none was named: an import calls it like the patient."""
+    confirmed: bool = False
+    """A person said that it is true: released it from quarantine, or gave it. Days do not ask for this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +191,9 @@ def _weighed(row: ReadingRow) -> Weighed:
 
 
 def _weight(row: ReadingRow) -> Weight:
-    return Weight(measured_at=row.measured_at, weight_kg=row.weight_kg, recorded_at=row.recorded_at)
+    return Weight(
+        measured_at=row.measured_at, weight_kg=row.weight_kg, recorded_at=row.recorded_at, confirmed=row.confirmed
+    )
 
 
 def _doubted(row: ReadingRow) -> Doubted:

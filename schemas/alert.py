@@ -55,6 +55,10 @@ class Evidence(BaseModel):
     gain_kg: float | None = None
     would_not_have_fired_at_kg: float | None = None
     earlier: Annotated[list[UsedReading], Field(description="daily weights used that are older than `readings`")] = []
+    confirmed: Annotated[
+        list[AwareDatetime] | None,
+        Field(description="weights used of which a person said that they are true; null before that was asked for"),
+    ] = None
     anchors: Annotated[list[date], Field(description="days on which the baseline starts afresh")] = []
     plan: Annotated[dict[str, Any] | None, Field(description="the plan as judged by; null in evidence before 0006")] = (
         None

@@ -13,7 +13,7 @@ class CardRow:
     text_en: str
 
 
-VERSION = "3"
+VERSION = "4"
 DEFAULT_THRESHOLD = 33
 CARD: tuple[CardRow, ...] = (
     CardRow(

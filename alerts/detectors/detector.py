@@ -34,6 +34,8 @@ class Known:
     """Of the patient's day at each weight, 7.5 is 7:30; empty: not known."""
     excused: Days = field(default_factory=lambda: NO_DAYS)
     """Days on which a weight could not reach us."""
+    confirmed: Days = field(default_factory=lambda: NO_DAYS)
+    """Days of whose weight a person said that it is true."""
 
 
 NOTHING = Known()

@@ -11,7 +11,8 @@ In a patient's first days the guideline stands in: a gain of `gain_kg` over the 
 before is the default threshold, and the score is in proportion. Later such a gain still alerts, at its first weight, if
 it is also a clear one for this person.
 
-A weight more than 4 kg from the last one waits for a second that agrees; until then the score stands. More than 10 kg
+A weight more than 4 kg from the last one waits for a second that agrees, or a person who says that it is true; until
+then the score stands. More than 10 kg
 between two weighings is not fluid, whoever agrees: another person or scale, so every average begins there.
 """
 
@@ -28,7 +29,7 @@ from alerts.detectors.vigie_weights import BIAS, OUT, WEIGHTS
 from schemas.plan import Plan
 
 NAME = "vigie"
-VERSION = "3"
+VERSION = "4"
 THRESHOLD = "vigie_threshold"
 WAIT_DAYS = 10
 """For so many days from the first weight on the guideline stands in: there is nothing personal yet."""
@@ -129,7 +130,7 @@ def grid(rows: Sequence[Row], *, ends_together: bool = False) -> Grid:
     width = max((int(days[-1] - days[0]) + 1 for days, _, _ in rows if len(days)), default=0)
     shape = (len(rows), width)
     kg, hours = np.full(shape, np.nan), np.full(shape, np.nan)
-    begins, excused = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    begins, excused, confirmed = (np.zeros(shape, dtype=np.bool_) for _ in range(3))
     first = np.zeros((len(rows), 1), dtype=np.int64)
     for number, (days, weights, known) in enumerate(rows):
         first[number] = days[-1] - width + 1 if ends_together else days[0]
@@ -143,7 +144,10 @@ def grid(rows: Sequence[Row], *, ends_together: bool = False) -> Grid:
         if known.excused.size:
             away = known.excused - first[number]
             excused[number, away[(away >= 0) & (away < width)]] = True
-    return Grid(kg=kg, hours=hours, days=first + np.arange(width), begins=begins, excused=excused)
+        if known.confirmed.size:
+            confirmed[number, columns[np.isin(days, known.confirmed)]] = True
+    days_of = first + np.arange(width)
+    return Grid(kg=kg, hours=hours, days=days_of, begins=begins, excused=excused, confirmed=confirmed)
 
 
 def threshold(plan: Plan) -> float:

@@ -4,6 +4,7 @@ Many patients at once: one in each row, a day in each column. Every number of a 
 before it; one patient and a hundred thousand go through the same code.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -60,6 +61,8 @@ class Grid(NamedTuple):
     """With this weight the baseline starts afresh."""
     excused: Flags
     """Without a weight, but not by the patient's doing."""
+    confirmed: Flags
+    """A person said that the weight is true: it needs no second one that agrees."""
 
     def rows(self, some: slice) -> "Grid":
         """Some of the patients."""
@@ -69,6 +72,7 @@ class Grid(NamedTuple):
             days=self.days[some],
             begins=self.begins[some],
             excused=self.excused[some],
+            confirmed=self.confirmed[some],
         )
 
 
@@ -100,7 +104,7 @@ class Course(NamedTuple):
 def course(grid: Grid) -> Course:
     """Believe, correct, carry and tame; a weight far from the last one waits until a second agrees."""
     seen = ~np.isnan(grid.kg)
-    believed, begins = _believed(grid.kg, seen, grid.begins)
+    believed, begins = _believed(grid, seen)
     columns = np.arange(grid.kg.shape[1])
     last = np.maximum.accumulate(np.where(believed, columns, -1), axis=1)
     first = believed.argmax(axis=1)[:, np.newaxis]
@@ -243,15 +247,17 @@ def _exponential(values: Array) -> Array:
     return np.asarray(totals)
 
 
-def _believed(kg: Array, seen: Flags, begins: Flags) -> tuple[Flags, Flags]:
+def _believed(grid: Grid, seen: Flags) -> tuple[Flags, Flags]:
     """Which weights are used, and with which the baseline begins: also after 10 kg, which no fluid brings in a day."""
+    kg, begins = grid.kg, grid.begins
     rows = (np.fmax.reduce(kg, axis=1) - np.fmin.reduce(kg, axis=1) > JUMP_KG).nonzero()[0]
     if not rows.size:
         return seen, begins
     believed, begins = seen.copy(), begins.copy()
     far = _far(kg[rows], seen[rows])
     for row, first in zip(rows[far.any(axis=1)].tolist(), far.argmax(axis=1)[far.any(axis=1)].tolist(), strict=True):
-        _doubt(kg[row], seen[row], believed[row], begins[row], first=max(0, first - REMEMBERED))
+        days = seen[row].nonzero()[0][max(0, first - REMEMBERED) :]
+        _doubt(kg[row], days.tolist(), believed[row], begins[row], told=grid.confirmed[row])
     return believed, begins
 
 
@@ -266,19 +272,19 @@ def _far(kg: Array, seen: Flags) -> Flags:
     return np.asarray(~np.isnan(weights) & (highest - lowest > JUMP_KG))
 
 
-def _doubt(kg: Array, seen: Flags, believed: Flags, begins: Flags, *, first: int) -> None:
+def _doubt(kg: Array, days: Sequence[int], believed: Flags, begins: Flags, *, told: Flags) -> None:
     """Walk through one row: a weight too far from the last one, and from the median of the last five, waits.
 
-    From weight number `first` on: those before it are all believed.
+    `days`: those to walk; the weights before are all believed. `told`: of which a person said that they are true.
     """
     recent: list[float] = []
     waiting: float | None = None
-    weights, afresh = kg.tolist(), begins.tolist()
-    for day in seen.nonzero()[0][first:].tolist():
+    weights, afresh, true = kg.tolist(), begins.tolist(), told.tolist()
+    for day in days:
         weight = weights[day]
         if recent and not afresh[day]:
             far = max(abs(weight - recent[-1]), abs(weight - sorted(recent)[len(recent) // 2]))
-            if far > JUMP_KG and (waiting is None or abs(weight - waiting) >= AGREE_KG):
+            if far > JUMP_KG and not true[day] and (waiting is None or abs(weight - waiting) >= AGREE_KG):
                 believed[day], waiting = False, weight
                 continue
             begins[day] = abs(weight - recent[-1]) > STRANGE_KG

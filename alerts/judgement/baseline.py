@@ -30,6 +30,8 @@ class Weight:
     measured_at: datetime
     weight_kg: float
     recorded_at: datetime | None = None
+    confirmed: bool = False
+    """A person said that it is true."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +54,10 @@ class DailyWeight:
     @property
     def measured_at(self) -> datetime:
         return self.used[-1].measured_at
+
+    @property
+    def confirmed(self) -> bool:
+        return any(weight.confirmed for weight in self.used)
 
     def joined_by(self, weight: Weight) -> "DailyWeight":
         """This day, once `weight` of the same day is known too."""
@@ -87,12 +93,16 @@ def daily_weights(weights: Iterable[Weight], *, zone: ZoneInfo) -> list[DailyWei
 def known(
     daily: Sequence[DailyWeight], *, zone: ZoneInfo, anchors: Iterable[date] = (), excused: Iterable[date] = ()
 ) -> Known:
-    """What else the detectors take: the hour of each day's weight, the new beginnings, the days nobody missed."""
+    """What else the detectors take: the hour of each day's weight, the new beginnings, the days nobody missed.
+
+    And of which days' weights a person said that they are true.
+    """
     times = (day.measured_at.astimezone(zone) for day in daily)
     return Known(
         anchors=_ordinals(anchors),
         hours=np.array([at.hour + at.minute / 60 for at in times], dtype=np.float64),
         excused=_ordinals(excused),
+        confirmed=np.array([day.day for day in daily if day.confirmed], dtype=np.int64),
     )
 
 
@@ -125,5 +135,9 @@ def noise_kg(days: Days, kg: Kilograms) -> float:
 
 
 def _in_order(weights: Iterable[Weight]) -> list[Weight]:
-    distinct = {(weight.measured_at, weight.weight_kg): weight for weight in weights}
+    distinct = {(weight.measured_at, weight.weight_kg): weight for weight in sorted(weights, key=_is_confirmed)}
     return [distinct[key] for key in sorted(distinct)]
+
+
+def _is_confirmed(weight: Weight) -> bool:
+    return weight.confirmed

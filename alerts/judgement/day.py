@@ -230,6 +230,7 @@ class Day:
             gain_kg=score if detector in {guideline.NAME, guideline_loss.NAME} else None,
             would_not_have_fired_at_kg=counterfactual_kg,
             earlier=self._earlier,
+            confirmed=[day.measured_at for day in self.daily if day.confirmed],
             anchors=sorted(self.facts.anchors),
             outages=[(outage.since, outage.until) for outage in self.facts.outages if outage.since <= self.at],
             plan=self._plan,

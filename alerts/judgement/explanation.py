@@ -4,10 +4,11 @@ Pure. Equal means equal to the last digit: every figure, reading and word.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts.detectors import cardiauvergne, guideline_loss, silence
+from alerts.detectors import cardiauvergne, guideline_loss, silence, vigie
 from alerts.detectors.silence import Span
 from alerts.judgement import assessment, baseline
 from alerts.judgement.baseline import DailyWeight, Weight
@@ -15,6 +16,9 @@ from alerts.judgement.day import SHARE, Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
+
+UNTOLD = {vigie.NAME: "3"}
+"""The version of a detector before it was told which weights somebody confirmed: without any it says the same."""
 
 
 class UnexplainableError(Exception):
@@ -58,6 +62,15 @@ def differences(stored: Evidence, computed: Evidence) -> list[str]:
 
 
 def _judge(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequence[Doubted]) -> Evidence:
+    if evidence.confirmed is not None:
+        return _judge_told(evidence, daily=daily, doubted=doubted)
+    untold = [replace(day, used=tuple(replace(weight, confirmed=False) for weight in day.used)) for day in daily]
+    computed = _judge_told(evidence, daily=untold, doubted=doubted)
+    version = UNTOLD.get(computed.detector, computed.version)
+    return computed.model_copy(update={"confirmed": None, "version": version})
+
+
+def _judge_told(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequence[Doubted]) -> Evidence:
     facts = Facts(
         plan=_plan(evidence),
         zone=_zone(evidence),
@@ -110,11 +123,13 @@ def _used(evidence: Evidence) -> list[UsedReading]:
 def _days(evidence: Evidence) -> list[DailyWeight]:
     zone = _zone(evidence)
     later = [_weight(one) for one in evidence.readings if one.ignored == "later_that_day"]
+    confirmed = evidence.confirmed or []
     days = []
     for one in sorted(_used(evidence), key=lambda used: used.measured_at):
         number = _day(one.measured_at, zone)
         ignored = tuple(weight for weight in later if _day(weight.measured_at, zone) == number)
-        days.append(DailyWeight(day=number, used=(_weight(one),), ignored=ignored))
+        used = replace(_weight(one), confirmed=one.measured_at in confirmed)
+        days.append(DailyWeight(day=number, used=(used,), ignored=ignored))
     if not days:
         raise UnexplainableError("the evidence holds no weight")
     return days

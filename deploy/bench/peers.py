@@ -58,6 +58,7 @@ def grid(people: Chronicle) -> Grid:
         days=people.first_day[:, np.newaxis] + np.arange(people.kg.shape[1]),
         begins=begins,
         excused=np.zeros(people.kg.shape, dtype=np.bool_),
+        confirmed=np.zeros(people.kg.shape, dtype=np.bool_),
     )
 
 

@@ -240,6 +240,16 @@ def test_a_second_reading_that_agrees_turns_a_jump_into_a_gain() -> None:
     assert exceeds(scores[41:44].max(), PLAN.vigie_threshold)
 
 
+def test_a_jump_that_a_person_confirmed_waits_for_no_second_weight() -> None:
+    days, kg = steady()
+    kg[40] += 5.5
+    scores = vigie.scores(days[:41], kg[:41], plan=PLAN, known=Known(confirmed=days[40:41]))
+    assert exceeds(scores[40], PLAN.vigie_threshold)
+    limit = vigie.would_not_fire_at_kg(days[:41], kg[:41], plan=PLAN, known=Known(confirmed=days[40:41]))
+    assert limit is not None
+    assert limit < kg[40]
+
+
 @pytest.mark.parametrize("times", [2, 3, 9])
 def test_another_person_several_days_running_is_no_gain(times: int) -> None:
     days, kg = steady()

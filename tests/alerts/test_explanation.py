@@ -1,6 +1,7 @@
 """Why an episode was raised can be computed again, to the last digit."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,9 +29,12 @@ STEADY = [80.0, 80.3, 79.9, 80.2, 80.1, 79.8, 80.0]
 
 weights = st.lists(
     st.builds(
-        lambda minutes, grams: Weight(measured_at=START + timedelta(minutes=minutes), weight_kg=grams / 1000),
+        lambda minutes, grams, confirmed: Weight(
+            measured_at=START + timedelta(minutes=minutes), weight_kg=grams / 1000, confirmed=confirmed
+        ),
         st.integers(0, 60 * 1440),
         st.integers(76_000, 88_000),
+        st.sampled_from([False, False, False, True]),
     ),
     min_size=1,
     max_size=30,
@@ -68,6 +72,13 @@ def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
         assert explanation.differences(stored, explanation.from_itself(stored)) == []
         again = explanation.from_readings(stored, weights=known, doubted=facts.doubted)
         assert explanation.differences(stored, again) == []
+    untold = [replace(weight, confirmed=False) for weight in known]
+    for finding in assessment.assess(replace(facts, weights=untold), now=now, known_until=None).findings:
+        version = "3" if finding.evidence.detector == "vigie" else finding.evidence.version
+        before = finding.evidence.model_copy(update={"confirmed": None, "version": version})
+        again = explanation.from_readings(before, weights=known, doubted=facts.doubted)
+        assert explanation.differences(before, again) == []
+        assert explanation.differences(before, explanation.from_itself(before)) == []
 
 
 @pytest.fixture
@@ -97,6 +108,20 @@ def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest
         assert "later_that_day" in said
         explain(conn, 1, readings_too=True, as_json=True)
         assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
+def test_a_released_weight_alerts_at_once_and_explains_itself(database_url: str, connection: Connection) -> None:
+    """4.7 kg above the usual weight: no alarm, and more than the detector believes without a second one."""
+    nurse = clinic.add_user(connection)
+    clinic.add_patients(connection, ["P1"], enrolled_at=NOW - timedelta(days=60))
+    weights = [*STEADY, *STEADY, *STEADY, *STEADY, 79.6]
+    clinic.weigh(connection, "P1", clinic.mornings(NOW - timedelta(days=1), weights), recorded_at=NOW)
+    clinic.weigh(connection, "P1", [(NOW, 84.7)], recorded_at=NOW, quarantine="implausible_jump")
+    review(connection, 84.7, "release", author=nurse, at=NOW)
+    with running(database_url, start=NOW + timedelta(seconds=1)):
+        eventually(lambda: clinic.count(connection, "SELECT count(*) FROM episode"))
+    assert [(one.cause, one.severity) for one in clinic.episodes(connection)] == [("decompensation", "alert")]
+    assert explain(connection, 1, readings_too=True, as_json=False, echo=lambda _: None) == []
 
 
 def test_a_weight_that_was_released_before_and_one_excluded_after_explain_themselves(
