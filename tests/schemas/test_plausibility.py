@@ -61,7 +61,7 @@ def test_what_follows_a_persons_own_weights_is_doubted_for_what_it_looks_like(
 def test_neither_order_nor_the_future_matters(some: list[tuple[float, float]], kg: float) -> None:
     known = [Weighed(measured_at=NOW + timedelta(days=day), weight_kg=w, doubted=int(w) % 3 == 0) for day, w in some]
     at = NOW + timedelta(days=30)
-    past = sorted((one for one in known if one.measured_at < at), key=plausibility.order, reverse=True)
+    past = sorted((one for one in known if one.measured_at <= at), key=plausibility.order, reverse=True)
     assert plausibility.doubt(kg, at, before=known) == plausibility.doubt(kg, at, before=past)
 
 
