@@ -36,13 +36,15 @@ WAIT_DAYS = 10
 USUAL, MOST = Plan().vigie_threshold, 99.0
 CLEAR_NOISES = 7.0
 """A gain of so many SDs of this person's day noise needs no second weight: see docs/detectors.md for its price."""
-BLOCK, CACHED = 128, 1024
-"""Patients, and days of patients, at once: what fits the processor's caches."""
+BLOCK = 128
+"""Patients at once: what fits the processor's caches."""
+WEIGHED = 512
+"""Days of patients at once. For a thousand OpenBLAS would take a second thread, and both wait for each other."""
 STEPS, FINER = 20, 3
 
 Row = tuple[Days, Kilograms, Known]
 Scored = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From so many kg more than the newest weight to scores."""
+"""From so many kg more than each newest weight, (patients, weights), to scores."""
 
 
 def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
@@ -104,11 +106,11 @@ def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Units that are 0 below a bend and straight above it, weighed; the last of WEIGHTS is straight throughout."""
     flat = rows.reshape(len(rows), -1)
     odds = np.empty(flat.shape[1])
-    for start in range(0, len(odds), CACHED):
-        units = WEIGHTS @ flat[:, start : start + CACHED]
+    for start in range(0, len(odds), WEIGHED):
+        units = WEIGHTS @ flat[:, start : start + WEIGHED]
         units += BIAS[:, np.newaxis]
         np.maximum(units[:-1], 0, out=units[:-1])
-        odds[start : start + CACHED] = OUT @ units[:-1] + units[-1]
+        odds[start : start + WEIGHED] = OUT @ units[:-1] + units[-1]
     return np.asarray(50 * (1 + np.tanh(odds / 2)).reshape(rows.shape[1:]))  # the logistic function, in per cent
 
 
@@ -173,42 +175,59 @@ def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known 
 
     To the gram, by 20ths of 20ths. None if no such weight turns it: it is not the weight that fires.
     """
-    patients = grid([(days, kg, known)])
+    return would_not_fire_of([(days, kg, known)], plan=plan)[0]
+
+
+def would_not_fire_of(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
+    """The same of many."""
+    found: list[float | None] = []
+    for start in range(0, len(rows), BLOCK):
+        found += _limits(rows[start : start + BLOCK], plan=plan)
+    return found
+
+
+def _limits(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
+    patients = grid(rows, ends_together=True)
     one = vigie_course.course(patients)
-    if not one.believed[0, -1]:
-        return None
     shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
     low, high = vigie_course.believable_kg(one, shown)
-    scored = _stand_in(shown, one, plan=plan) if stands_in(days) else _other(patients, one, plan=plan)
+    scored, newest_kg = _other(patients, one, shown, plan=plan), shown[:, -1:].copy()
 
-    def fires(newest_kg: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.asarray(scored(newest_kg - kg[-1]) > plan.vigie_threshold + TOLERANCE_KG)
+    def fires(tried: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.asarray(scored(tried - newest_kg) > plan.vigie_threshold + TOLERANCE_KG)
 
-    start, end = float(kg[-1]), low
-    fired = fires(np.linspace(start, end, STEPS + 1))
-    now = bool(fired[0])
-    if not now:
-        end = high
-        fired = fires(np.linspace(start, end, STEPS + 1))
+    start, end, every = newest_kg[:, 0], low, np.arange(len(rows))
+    tried = np.linspace(start, end, STEPS + 1, axis=1)
+    fired = fires(tried)
+    now, turns = fired[:, 0], one.believed[:, -1]
+    if not now.all():
+        end = np.where(now, low, high)
+        tried = np.linspace(start, end, STEPS + 1, axis=1)
+        fired = fires(tried)
     for finer in range(FINER):
-        tried = np.linspace(start, end, STEPS + 1)
-        turned = np.flatnonzero((fires(tried) if finer else fired) != now)
-        if not turned.size:
-            return None
-        start, end = float(tried[max(turned[0] - 1, 0)]), float(tried[turned[0]])
-    return float(np.floor((end if now else start) * 1000) / 1000)
+        if finer:
+            tried = np.linspace(start, end, STEPS + 1, axis=1)
+            fired = fires(tried)
+        turned = fired != now[:, np.newaxis]
+        turns, first = turns & turned.any(axis=1), turned.argmax(axis=1)
+        start, end = tried[every, np.maximum(first - 1, 0)], tried[every, first]
+    limits = (np.floor(np.where(now, end, start) * 1000) / 1000).tolist()
+    return [limit if turn else None for limit, turn in zip(limits, turns.tolist(), strict=True)]
 
 
-def _stand_in(shown: NDArray[np.float64], one: Course, *, plan: Plan) -> Scored:
-    gained_kg = _gain_kg(shown, one, NEWEST, plan=plan)
-    return lambda more_kg: _as_score((gained_kg + more_kg) / plan.gain_kg).round(3)[0]
+def _other(patients: Grid, one: Course, shown: NDArray[np.float64], *, plan: Plan) -> Scored:
+    """The scores, had the newest weights been others: the guideline's while that stands in."""
+    early, stand_in_kg = (one.columns[-1] - one.first < WAIT_DAYS)[:, 0], _gain_kg(shown, one, NEWEST, plan=plan)
 
+    def stood_in(more_kg: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _as_score((stand_in_kg + more_kg) / plan.gain_kg).round(3)
 
-def _other(patients: Grid, one: Course, *, plan: Plan) -> Scored:
+    if early.all():
+        return stood_in
     gained_kg, known = _gain_kg(one.kg, one, NEWEST, plan=plan), vigie_features.seen(patients, one, NEWEST)
 
     def scored(more_kg: NDArray[np.float64]) -> NDArray[np.float64]:
-        other = vigie_features.with_newest(one, known, known.kg + more_kg)
-        return np.asarray(_risk(gained_kg + more_kg, other, plan=plan)[0])
+        found = _risk(gained_kg + more_kg, vigie_features.with_newest(one, known, known.kg + more_kg), plan=plan)
+        return np.where(early[:, np.newaxis], stood_in(more_kg), found)
 
     return scored

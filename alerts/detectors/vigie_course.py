@@ -145,14 +145,15 @@ def newest_tamed(one: Course, kg: Array) -> Array:
     return _tamed(kg, middle, one.noise_kg[:, -1:])
 
 
-def believable_kg(one: Course, shown: Array) -> tuple[float, float]:
-    """From which to which newest weight of one patient none waits for a second; `shown`: the weights as measured."""
-    start, newest = int(one.start[0, -1]), shown.shape[1] - 1
-    recent = shown[0, start:newest][one.believed[0, start:newest]][-5:]
-    if not recent.size:
-        return float(shown[0, -1] - JUMP_KG), float(shown[0, -1] + JUMP_KG)
-    last, middle = float(recent[-1]), float(np.sort(recent)[len(recent) // 2])
-    return max(last, middle) - JUMP_KG, min(last, middle) + JUMP_KG
+def believable_kg(one: Course, shown: Array) -> tuple[Array, Array]:
+    """From which to which newest weight of each patient none waits for a second; `shown`: the weights as measured."""
+    low, high = shown[:, -1] - JUMP_KG, shown[:, -1] + JUMP_KG
+    for row, start in enumerate(one.start[:, -1].tolist()):
+        recent = shown[row, start:-1][one.believed[row, start:-1]][-REMEMBERED:].tolist()
+        if recent:
+            last, middle = recent[-1], sorted(recent)[len(recent) // 2]
+            low[row], high[row] = max(last, middle) - JUMP_KG, min(last, middle) + JUMP_KG
+    return low, high
 
 
 def of_the_season(days: Columns) -> Array:

@@ -116,11 +116,11 @@ def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
 
 
 def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
-    """Had the newest weight been another: one for each of `kg`. What was known before it stays."""
+    """Had the newest weight been another: one of its patient's `kg`, (patients, weights). The past stays."""
     tame_kg = vigie_course.newest_tamed(one, kg)
     gathered = vigie_course.SHARES / (1 - np.exp(-newest.days_known / vigie_course.AVERAGES[:, np.newaxis, np.newaxis]))
     steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
-    step_kg = 0.0 if one.begins[0, -1] else tame_kg - one.tame_kg[:, -2:-1]
+    step_kg = np.where(one.begins[:, -1:], 0.0, tame_kg - one.tame_kg[:, -2:-1])
     return newest._replace(
         kg=kg,
         levels=newest.levels + (tame_kg - one.tame_kg[:, -1:]) * gathered,

@@ -133,9 +133,13 @@ class Course:
 
     def would_not_fire_at_kg(self, index: int, detector: Detector, *, plan: Plan) -> float | None:
         """The weight at or below which `detector` would not have fired at this moment."""
-        moment = self.moments[index]
-        days, kg, known = self._then(moment, self._first_known(moment))
+        days, kg, known = self.then(index)
         return detector.would_not_fire_at_kg(days, kg, plan=plan, known=known)
+
+    def then(self, index: int) -> tuple[Days, Kilograms, Known]:
+        """What the worker would have read at a moment."""
+        moment = self.moments[index]
+        return self._then(moment, self._first_known(moment))
 
     @cached_property
     def above_kg(self) -> list[float | None]:

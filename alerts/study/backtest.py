@@ -175,8 +175,7 @@ class Study:
     def tallies(self, detector: str, *, threshold: float | None = None) -> tuple[float, list[Tally]]:
         """The threshold (None: the plan's), and what it comes to for each patient."""
         judge, plan = self._at(detector, threshold)
-        pairs = zip(self.courses, self.scores(detector), strict=True)
-        return judge.threshold(plan), [trial.tally(course, one, detector=judge, plan=plan) for course, one in pairs]
+        return judge.threshold(plan), trial.tallies(self.courses, self.scores(detector), detector=judge, plan=plan)
 
     def curve(self, detector: str) -> Iterator[Operation]:
         """What other thresholds would give, from high to low.
@@ -264,7 +263,7 @@ def _alert(course: Course, index: int, detector: Detector, plan: Plan, *, score:
 
 def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
     scores = course.scores(guideline_loss, plan=plan)
-    for index in trial.raises(course, scores, detector=guideline_loss, plan=plan):
+    for index in trial.raises([course], [scores], detector=guideline_loss, plans=[plan])[0]:
         yield Alert(
             patient_id=course.patient_id,
             at=course.moments[index].at,

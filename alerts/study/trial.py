@@ -1,9 +1,8 @@
 """When would a detector have raised an alert, was it true, and which threshold keeps a budget? Pure and causal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import TOLERANCE_KG, Detector
 from alerts.judgement.history import ZONE, Course
 from alerts.policy import MERGE_FALSE, WORSE_KG
+from alerts.study import many
 from schemas.plan import Plan
 
 MATCH = timedelta(days=30)
@@ -21,6 +21,12 @@ TAIL_SHARES = np.geomspace(2e-4, 0.2, 24)
 
 MOST_RATE = 8.0
 """False alerts per patient-year: nobody could work with more, so no curve goes further."""
+
+ABREAST = 128
+"""Courses that are walked before the budget is looked at."""
+
+Walk = Generator[int, float | None, list[int]]
+"""At which moments one course raises; it asks for the weight (kg) at or below which the last one would not have."""
 
 
 class BudgetError(Exception):
@@ -58,9 +64,8 @@ class Operation:
     false_alerts_per_patient_year: float
 
 
-def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Tally:
-    """A detector at its threshold on one patient's course."""
-    raised = list(raises(course, scores, detector=detector, plan=plan))
+def tally(course: Course, raised: Sequence[int]) -> Tally:
+    """What came of the alerts of one patient's course."""
     at = [course.moments[index].at for index in raised]
     leads, missed = [], []
     for event in course.decompensations:
@@ -72,26 +77,46 @@ def tally(course: Course, scores: Sequence[float], *, detector: Detector, plan: 
     return Tally(
         patient_id=course.patient_id,
         years=years(course),
-        raised=raised,
+        raised=list(raised),
         true_alerts=sum(_is_true(alert, course) for alert in at),
         lead_days=leads,
         missed=missed,
     )
 
 
-def raises(course: Course, scores: Sequence[float], *, detector: Detector, plan: Plan) -> Iterator[int]:
-    """At which moments `detector` raises an alert: `policy.decide` with each episode closed at once, as false."""
-    fires = np.asarray(scores) > detector.threshold(plan) + TOLERANCE_KG
-    # What it takes to pass is asked for last: some detectors must search for it.
-    limit = partial(course.would_not_fire_at_kg, detector=detector, plan=plan)
-    return _raised(course, fires, limit=limit, down=-1 if detector is guideline_loss else 1)
+def tallies(
+    courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plan: Plan
+) -> list[Tally]:
+    """A detector at its threshold on each course."""
+    raised = raises(courses, scores, detector=detector, plans=[plan] * len(courses))
+    return [tally(course, one) for course, one in zip(courses, raised, strict=True)]
 
 
-def alarms(course: Course, *, plan: Plan) -> Iterator[int]:
+def raises(
+    courses: Sequence[Course], scores: Sequence[Sequence[float]], *, detector: Detector, plans: Sequence[Plan]
+) -> list[list[int]]:
+    """At which moments of each course `detector` raises an alert: `policy.decide`, each episode closed at once.
+
+    What it takes to pass is asked for last, and for all courses at once: some detectors must search for it.
+    """
+    down = -1 if detector is guideline_loss else 1
+    walks = [
+        _raised(course, np.asarray(values) > detector.threshold(plan) + TOLERANCE_KG, down=down)
+        for course, values, plan in zip(courses, scores, plans, strict=True)
+    ]
+
+    def limits(asked: Mapping[int, int]) -> list[float | None]:
+        return many.limits([(courses[one], at, plans[one]) for one, at in asked.items()], detector)
+
+    return _in_step(walks, limits)
+
+
+def alarms(course: Course, *, plan: Plan) -> list[int]:
     """At which moments the alarm far above the dry weight is raised, in the same way."""
     above = np.array([np.nan if kg is None else kg for kg in course.above_kg], dtype=np.float64)
-    fires = above > plan.alarm_kg + TOLERANCE_KG
-    return _raised(course, fires, limit=lambda at: float(course.moments_kg[at] - above[at] + plan.alarm_kg), down=1)
+    limits = course.moments_kg - above + plan.alarm_kg
+    walk = _raised(course, above > plan.alarm_kg + TOLERANCE_KG, down=1)
+    return _in_step([walk], lambda asked: [float(limits[at]) for at in asked.values()])[0]
 
 
 def silences(course: Course, *, plan: Plan) -> Iterator[datetime]:
@@ -107,18 +132,35 @@ def silences(course: Course, *, plan: Plan) -> Iterator[datetime]:
             yield due
 
 
-def _raised(
-    course: Course, fires: NDArray[np.bool_], *, limit: Callable[[int], float | None], down: int
-) -> Iterator[int]:
-    last: int | None = None
-    limit = cache(limit)
+def _raised(course: Course, fires: NDArray[np.bool_], *, down: int) -> Walk:
+    raised: list[int] = []
+    known: dict[int, float | None] = {}
     for index in np.flatnonzero(fires).tolist():
-        if last is not None and not _again(course, last, index, down=down):
+        if raised and not _again(course, last := raised[-1], index, down=down):
             calm_kg = course.moments_kg[last + 1 : index][~fires[last + 1 : index]]
-            if not len(calm_kg) or not _passed(calm_kg, limit(last), down):
+            if not len(calm_kg):
                 continue
-        yield index
-        last = index
+            if last not in known:
+                known[last] = yield last
+            if not _passed(calm_kg, known[last], down):
+                continue
+        raised.append(index)
+    return raised
+
+
+def _in_step(walks: Sequence[Walk], limits: Callable[[Mapping[int, int]], Sequence[float | None]]) -> list[list[int]]:
+    """What the walks return; at each step all that they ask for is answered at once."""
+    raised: list[list[int]] = [[] for _ in walks]
+    answers: dict[int, float | None] = dict.fromkeys(range(len(walks)))
+    while answers:
+        asked = dict[int, int]()
+        for number, limit_kg in answers.items():
+            try:
+                asked[number] = walks[number].send(limit_kg)
+            except StopIteration as ended:
+                raised[number] = ended.value
+        answers = dict(zip(asked, limits(asked), strict=True))
+    return raised
 
 
 def _passed(calm_kg: NDArray[np.float64], limit_kg: float | None, down: int) -> bool:
@@ -161,11 +203,11 @@ def solve(
 
     def keeps(threshold: float) -> bool:
         trial, left = with_threshold(plan, detector, threshold), budget * span
-        for course, values in zip(courses, scores, strict=True):
-            for index in raises(course, values, detector=detector, plan=trial):
-                left -= not _is_true(course.moments[index].at, course)
-                if left < 0:
-                    return False
+        for start in range(0, len(courses), ABREAST):
+            some = slice(start, start + ABREAST)
+            left -= sum(one.false_alerts for one in tallies(courses[some], scores[some], detector=detector, plan=trial))
+            if left < 0:
+                return False
         return True
 
     candidates: list[float] = [0.0, *every(scores).tolist()]
@@ -198,7 +240,7 @@ def curve(
     values = np.sort(np.concatenate([np.asarray(one, dtype=np.float64) for one in scores]))[::-1]
     for threshold in dict.fromkeys(values[(TAIL_SHARES * len(values)).astype(np.int64)].tolist()):
         trial = with_threshold(plan, detector, max(0.0, threshold))
-        found = [tally(one, score, detector=detector, plan=trial) for one, score in zip(courses, scores, strict=True)]
+        found = tallies(courses, scores, detector=detector, plan=trial)
         events, rate = sum(one.events for one in found), sum(one.false_alerts for one in found) / span
         yield Operation(
             threshold=threshold,

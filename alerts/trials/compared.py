@@ -89,37 +89,46 @@ def _precedes(alert: datetime, event: datetime) -> bool:
 
 def outcomes(study: Study, setting: Setting, *, now: datetime) -> list[Outcome]:
     """Of each course, in their order; silences that fall due after `now` do not count."""
+    plans = [setting.plan(course.patient_id) for course in study.courses]
+    scores = [
+        _scores(course, values, setting=setting, plan=plan)
+        for course, values, plan in zip(study.courses, study.scores(setting.detector.NAME), plans, strict=True)
+    ]
+    raised = trial.raises(study.courses, scores, detector=setting.detector, plans=plans)
     return [
         Outcome(
             patient_id=course.patient_id,
             years=trial.years(course),
-            raised=list(_raised(course, scores, setting)),
+            raised=list(_told(course, indexes, setting)),
             events=course.decompensations,
             rest=_rest(course, setting, now=now),
         )
-        for course, scores in zip(study.courses, study.scores(setting.detector.NAME), strict=True)
+        for course, indexes in zip(study.courses, raised, strict=True)
     ]
+
+
+def _scores(course: Course, values: Sequence[float], *, setting: Setting, plan: Plan) -> Sequence[float]:
+    usual = Plan()
+    rescored = (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg)  # a score itself depends on them
+    return course.scores(setting.detector, plan=plan) if rescored else values
 
 
 def _rest(course: Course, setting: Setting, *, now: datetime) -> dict[Cause, list[datetime]]:
     plan, found = setting.plan(course.patient_id), dict[Cause, list[datetime]]()
     if setting.touched & LOSS:
         scores = course.scores(guideline_loss, plan=plan)
-        raised = trial.raises(course, scores, detector=guideline_loss, plan=plan)
+        (raised,) = trial.raises([course], [scores], detector=guideline_loss, plans=[plan])
         found["weight_loss"] = [course.moments[index].at for index in raised]
     if setting.touched & SILENCE:
         found["no_transmission"] = [at for at in trial.silences(course, plan=plan) if at <= now]
     return found
 
 
-def _raised(course: Course, scores: Sequence[float], setting: Setting) -> Iterator[datetime]:
+def _told(course: Course, raised: Sequence[int], setting: Setting) -> Iterator[datetime]:
     """The detector's alerts, and the alarms; what follows the other's within a week is the same call."""
-    plan, detector = setting.plan(course.patient_id), setting.detector
-    usual = Plan()
-    rescored = (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg)  # a score itself depends on them
-    values = course.scores(detector, plan=plan) if rescored else scores
-    every = [(index, detector.NAME) for index in trial.raises(course, values, detector=detector, plan=plan)]
+    every = [(index, setting.detector.NAME) for index in raised]
     if setting.touched & ALARM:
+        plan = setting.plan(course.patient_id)
         every += [(index, cardiauvergne.NAME) for index in trial.alarms(course, plan=plan)]
     last: tuple[datetime, str] | None = None
     for index, name in sorted(every):

@@ -131,7 +131,8 @@ def test_alerts_are_those_of_the_live_policy_with_each_episode_closed_at_once(
             else:
                 assert latest is not None
                 latest = replace(latest, in_band=True, ever_in_band=True)
-    assert list(trial.raises(course, course.scores(detector, plan=plan), detector=detector, plan=plan)) == expected
+    scores = course.scores(detector, plan=plan)
+    assert trial.raises([course], [scores], detector=detector, plans=[plan]) == [expected]
 
 
 def _alone(course: history.Course, index: int, detector: Detector) -> Finding:
