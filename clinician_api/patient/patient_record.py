@@ -172,14 +172,23 @@ class Reading(NamedTuple):
         return self.quarantine_reason
 
 
-READINGS: LiteralString = """
+# A merge moves no row (DECISIONS 59): what was weighed under the records that ended in this one is read where it lies.
+RECORDS: LiteralString = """
+ARRAY(SELECT %(patient_id)s::text
+      UNION ALL SELECT record_id FROM merged_records(ARRAY[%(patient_id)s::text], 'infinity'))
+"""
+READINGS: LiteralString = (
+    """
 SELECT reading_id, measured_at, received_at, weight_kg::float8 AS weight_kg, quarantine_reason, source, state,
        coalesce(review_id, 0) AS review_id, nullif(review_action, 'undo') AS reviewed, u.display_name AS reviewer,
        reviewed_at
 FROM standing_reading LEFT JOIN app_user AS u ON u.user_id = reviewed_by
-WHERE patient_id = %(patient_id)s AND measured_at >= %(start)s AND measured_at <= %(end)s
+WHERE patient_id = ANY("""
+    + RECORDS
+    + """) AND measured_at >= %(start)s AND measured_at <= %(end)s
 ORDER BY measured_at DESC LIMIT %(most)s
 """
+)
 
 
 def readings(conn: Connection, patient_id: str, *, start: datetime, end: datetime) -> list[Reading]:
@@ -189,23 +198,31 @@ def readings(conn: Connection, patient_id: str, *, start: datetime, end: datetim
         return cursor.execute(READINGS, asked).fetchall()
 
 
-FIRST_READING: LiteralString = """
-SELECT measured_at FROM reading WHERE patient_id = %(patient_id)s ORDER BY measured_at LIMIT 1
-"""
+FIRST_READING: LiteralString = (
+    """
+SELECT min(measured_at)
+FROM reading WHERE patient_id = ANY("""
+    + RECORDS
+    + ")"
+)
 
 
 def first_reading_at(conn: Connection, patient_id: str) -> datetime | None:
     row = conn.execute(FIRST_READING, {"patient_id": patient_id}).fetchone()
-    if row is None:
-        return None
-    assert isinstance(row[0], datetime)
-    return row[0]
+    first_at = row[0] if row else None
+    assert first_at is None or isinstance(first_at, datetime)
+    return first_at
 
 
-DAYS: LiteralString = """
-SELECT day, state FROM patient_day
-WHERE patient_id = %(patient_id)s AND day BETWEEN %(first)s AND %(last)s ORDER BY day
+DAYS: LiteralString = (
+    """
+SELECT DISTINCT ON (day) day, state FROM patient_day
+WHERE patient_id = ANY("""
+    + RECORDS
+    + """) AND day BETWEEN %(first)s AND %(last)s
+ORDER BY day, state <> 'weighed', patient_id <> %(patient_id)s
 """
+)
 
 
 class Event(BaseModel):

@@ -54,12 +54,16 @@ class Reading:
     doubted_for: str | None
 
 
-READING: LiteralString = """
+READING: LiteralString = (
+    """
 SELECT reading_id, s.site, s.device_id, measured_at, s.received_at, s.weight_kg::float8 AS weight_kg, s.source, s.state,
        s.quarantine_reason, r.quarantine_reason AS doubted_for
 FROM standing_reading AS s JOIN reading AS r USING (reading_id, measured_at)
-WHERE s.patient_id = %(patient_id)s AND measured_at = %(at)s AND reading_id = %(reading_id)s
+WHERE s.patient_id = ANY("""
+    + patient_record.RECORDS
+    + """) AND measured_at = %(at)s AND reading_id = %(reading_id)s
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ class Decision:
 
 
 def find(conn: Connection, patient_id: str, *, reading_id: int, at: datetime) -> Reading:
-    """The weight of this patient, by its number and its time.
+    """The weight of this patient, under whatever record, by its number and its time.
 
     Raises:
         HTTPException: 404, there is none.

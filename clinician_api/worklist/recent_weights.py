@@ -8,7 +8,10 @@ from schemas.database import Connection
 
 # One day more than is drawn. What is measured later than now (a clock that is wrong) is left out when it is drawn.
 READ: LiteralString = """
-WITH read AS MATERIALIZED (
+WITH record AS MATERIALIZED (
+    SELECT patient_id, patient_id AS record_id FROM unnest(%(patient_ids)s::text[]) AS patient_id
+    UNION ALL SELECT patient_id, record_id FROM merged_records(%(patient_ids)s, 'infinity')
+), read AS MATERIALIZED (
     SELECT l.patient_id, l.arrivals, coalesce(known.days, '[]') AS days
     FROM latest_reading AS l LEFT JOIN patient AS p USING (patient_id)
     CROSS JOIN LATERAL (
@@ -18,7 +21,8 @@ WITH read AS MATERIALIZED (
             SELECT DISTINCT ON (date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')))
                    measured_at, weight_kg
             FROM standing_reading AS r
-            WHERE r.patient_id = l.patient_id AND quarantine_reason IS NULL
+            WHERE r.patient_id = ANY(ARRAY(SELECT record_id FROM record WHERE record.patient_id = l.patient_id))
+              AND quarantine_reason IS NULL
               AND measured_at > %(now)s - interval '31 days'
             ORDER BY date_trunc('day', measured_at, coalesce(p.time_zone, 'Europe/Paris')), measured_at
         ) AS first_of_day

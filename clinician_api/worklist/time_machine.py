@@ -124,7 +124,9 @@ LEFT JOIN LATERAL (
             SELECT action FROM reading_review AS v WHERE v.reading_id = r.reading_id AND v.at <= %(at)s
             ORDER BY review_id DESC LIMIT 1
         ) AS review ON true
-        WHERE r.patient_id = open.patient_id AND r.recorded_at <= %(at)s
+        WHERE r.patient_id = ANY(ARRAY(SELECT open.patient_id
+                                       UNION ALL SELECT record_id FROM merged_records(ARRAY[open.patient_id], %(at)s)))
+          AND r.recorded_at <= %(at)s
           AND measured_at > %(at)s - interval '30 days' AND measured_at <= %(at)s
           AND coalesce(said.kind, '') NOT IN ('superseded', 'excluded')
           AND CASE review.action WHEN 'exclude' THEN false WHEN 'release' THEN true
