@@ -17,6 +17,10 @@ between two weighings is not fluid, whoever agrees: another person or scale, so 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,57 +47,97 @@ WEIGHED = 512
 STEPS, FINER = 20, 3
 
 Row = tuple[Days, Kilograms, Known]
+Other = tuple[int, float]
+"""The number of a day among those with a weight, and another weight (kg) for it."""
 Scored = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From so many kg more than each newest weight, (patients, weights), to scores."""
+"""From other newest weights in kg, (patients, weights), to scores."""
+
+
+class Judged(NamedTuple):
+    """A block of patients, and the score at each weight, (patients, days); on other days the last one stands."""
+
+    course: Course
+    seen: Seen
+    lowest_kg: NDArray[np.float64]
+    lowest_shown_kg: NDArray[np.float64]
+    scores: Scores
 
 
 def scores(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> Scores:
     """The score at each day, 0 to 100."""
-    return scores_of([(days, kg, known)], plan=plan)[0] if days.size else np.zeros(0)
+    return scores_of([(days, kg, known)], [()], plan=plan)[0][0] if days.size else np.zeros(0)
 
 
-def scores_of(rows: Sequence[Row], *, plan: Plan) -> list[Scores]:
-    """The scores of many patients at each of their days."""
-    found: list[Scores] = []
+def scores_of(
+    rows: Sequence[Row], others: Sequence[Sequence[Other]], *, plan: Plan
+) -> list[tuple[Scores, list[float]]]:
+    """The scores of many patients at each of their days; and on some days, had that day's weight been another."""
+    found: list[tuple[Scores, list[float]]] = []
     for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        table = on_grid(grid(block), plan=plan)
-        found += [table[number, days - days[:1]] for number, (days, _, _) in enumerate(block)]
+        block, tried = rows[start : start + BLOCK], others[start : start + BLOCK]
+        patients = grid(block)
+        table = judged(patients, plan=plan)
+        then = iter(_had_been(table, patients, block, tried, plan=plan) if any(tried) else ())
+        for number, (days, _, _) in enumerate(block):
+            found.append((table.scores[number, days - days[:1]], list(islice(then, len(tried[number])))))
     return found
 
 
 def newest(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float:
     """The score at the newest weight alone: the last of `scores`, for less."""
-    return float(_newest([(days, kg, known)], plan=plan)[0])
-
-
-def newest_of(rows: Sequence[Row], *, plan: Plan) -> Scores:
-    """The same of many."""
-    return np.concatenate([_newest(rows[start : start + BLOCK], plan=plan) for start in range(0, len(rows), BLOCK)])
-
-
-def _newest(rows: Sequence[Row], *, plan: Plan) -> Scores:
-    patients = grid(rows, ends_together=True)
+    patients = grid([(days, kg, known)])
     one = vigie_course.course(patients)
-    gained_kg = _gain_kg(one.kg, one, NEWEST, plan=plan)
-    found = _risk(gained_kg, vigie_features.seen(patients, one, NEWEST), plan=plan)[:, 0]
-    other = ~one.believed[:, -1] | (one.first[:, 0] > patients.kg.shape[1] - 1 - WAIT_DAYS)
-    for number in other.nonzero()[0].tolist():
-        days, kg, known = rows[number]
-        found[number] = scores(days, kg, plan=plan, known=known)[-1]
-    return np.asarray(found)
+    if not one.believed[0, -1] or stands_in(days):
+        return float(scores(days, kg, plan=plan, known=known)[-1])
+    gained_kg = _gain_kg(one.kg[:, NEWEST], _lowest_kg(one.kg, one, NEWEST, plan=plan))
+    return float(_risk(gained_kg, vigie_features.seen(patients, one, NEWEST), plan=plan)[0, 0])
 
 
-def on_grid(patients: Grid, *, plan: Plan) -> NDArray[np.float64]:
-    """The score at each weight, (patients, days); on other days the last one stands."""
+def on_grid(patients: Grid, *, plan: Plan) -> Scores:
+    """The scores of `judged` alone."""
+    return judged(patients, plan=plan).scores
+
+
+def judged(patients: Grid, *, plan: Plan) -> Judged:
+    """Every patient on every day."""
     one = vigie_course.course(patients)
-    shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
-    early = one.columns - one.first < WAIT_DAYS
-    risk = _as_score(_gain_kg(shown, one, plan=plan) / plan.gain_kg).round(3)
+    seen, early = vigie_features.seen(patients, one), one.columns - one.first < WAIT_DAYS
+    lowest_kg, lowest_shown_kg = (_lowest_kg(kg, one, plan=plan) for kg in (one.kg, one.shown_kg))
+    risk = _stood_in(one.shown_kg, lowest_shown_kg, plan=plan)
     later = np.flatnonzero(one.believed & ~early)
-    gained_kg = _gain_kg(one.kg, one, plan=plan).take(later)
-    risk.put(later, _risk(gained_kg, vigie_features.seen(patients, one).of(later), plan=plan))
-    return np.where(one.last < 0, 0.0, vigie_course.at(risk, np.maximum(one.last, 0)))
+    gained_kg = _gain_kg(one.kg, lowest_kg).take(later)
+    risk.put(later, _risk(gained_kg, vigie_features.of(seen, later), plan=plan))
+    stands = np.where(one.last < 0, 0.0, vigie_course.at(risk, np.maximum(one.last, 0)))
+    return Judged(course=one, seen=seen, lowest_kg=lowest_kg, lowest_shown_kg=lowest_shown_kg, scores=stands)
+
+
+def _had_been(
+    table: Judged, patients: Grid, rows: Sequence[Row], others: Sequence[Sequence[Other]], *, plan: Plan
+) -> list[float]:
+    """The scores, had these days' weights been others; those that one would not believe at once are judged alone."""
+    every = [(row, number, kg) for row, some in enumerate(others) for number, kg in some]
+    at = np.array([(row, rows[row][0][number] - rows[row][0][0]) for row, number, _ in every])
+    cells = (at @ [table.scores.shape[1], 1])[:, np.newaxis]
+    shown_kg = np.array([kg for _, _, kg in every])[:, np.newaxis]
+    one, days = table.course, vigie_features.of(table.seen, cells)
+    kg = shown_kg - one.hour_kg.take(cells) - one.season_kg.take(cells)
+    other = vigie_features.with_other(days, vigie_features.of(vigie_features.past(one), cells), kg)
+    found = _risk(_gain_kg(kg, table.lowest_kg.take(cells)), other, plan=plan)
+    early = (one.columns - one.first).take(cells) < WAIT_DAYS
+    found = np.where(early, _stood_in(shown_kg, table.lowest_shown_kg.take(cells), plan=plan), found)
+    low, high = vigie_course.believable_kg(one, *at.T)
+    plain = (low <= shown_kg[:, 0]) & (shown_kg[:, 0] <= high) & one.believed[*at.T]
+    plain &= one.begins[*at.T] == patients.begins[*at.T]
+    for number in np.flatnonzero(~plain).tolist():
+        found[number] = _alone(rows[every[number][0]], every[number][1], every[number][2], plan=plan)
+    return [float(score) for score in found[:, 0]]
+
+
+def _alone(row: Row, number: int, newest_kg: float, *, plan: Plan) -> float:
+    """The same of one of them."""
+    days, kg, known = row
+    known = replace(known, hours=known.hours[: number + 1])
+    return newest(days[: number + 1], np.append(kg[:number], newest_kg), plan=plan, known=known)
 
 
 def _risk(gained_kg: NDArray[np.float64], days: Seen, *, plan: Plan) -> NDArray[np.float64]:
@@ -114,12 +158,21 @@ def _learnt(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(50 * (1 + np.tanh(odds / 2)).reshape(rows.shape[1:]))  # the logistic function, in per cent
 
 
-def _gain_kg(kg: NDArray[np.float64], one: Course, columns: slice = EVERY, *, plan: Plan) -> NDArray[np.float64]:
-    """Over the lowest weight of the `gain_days` days before, less the tolerance."""
+def _lowest_kg(kg: Scores, one: Course, columns: slice = EVERY, *, plan: Plan) -> Scores:
+    """The lowest weight of the `gain_days` days before."""
     days = one.columns[columns]
     back = np.arange(1, plan.gain_days + 1)[:, np.newaxis, np.newaxis]
-    lowest = vigie_course.at(kg, np.maximum(days - back, one.start[:, columns])).min(axis=0)
-    return np.asarray(kg[:, columns] - lowest - TOLERANCE_KG)
+    return np.asarray(vigie_course.at(kg, np.maximum(days - back, one.start[:, columns])).min(axis=0))
+
+
+def _gain_kg(kg: Scores, lowest_kg: Scores) -> Scores:
+    """How much more that is, less the tolerance."""
+    return np.asarray(kg - lowest_kg - TOLERANCE_KG)
+
+
+def _stood_in(kg: Scores, lowest_kg: Scores, *, plan: Plan) -> Scores:
+    """The guideline's score."""
+    return _as_score(_gain_kg(kg, lowest_kg) / plan.gain_kg).round(3)
 
 
 def _as_score(gains: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -189,14 +242,14 @@ def would_not_fire_of(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
 def _limits(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
     patients = grid(rows, ends_together=True)
     one = vigie_course.course(patients)
-    shown = vigie_course.at(patients.kg, np.maximum(one.last, one.first))
-    low, high = vigie_course.believable_kg(one, shown)
-    scored, newest_kg = _other(patients, one, shown, plan=plan), shown[:, -1:].copy()
+    every = np.arange(len(rows))
+    low, high = vigie_course.believable_kg(one, every, np.full(len(rows), one.columns[-1]))
+    scored = _other(patients, one, plan=plan)
 
-    def fires(tried: NDArray[np.float64]) -> NDArray[np.bool_]:
-        return np.asarray(scored(tried - newest_kg) > plan.vigie_threshold + TOLERANCE_KG)
+    def fires(shown_kg: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.asarray(scored(shown_kg) > plan.vigie_threshold + TOLERANCE_KG)
 
-    start, end, every = newest_kg[:, 0], low, np.arange(len(rows))
+    start, end = one.shown_kg[:, -1], low
     tried = np.linspace(start, end, STEPS + 1, axis=1)
     fired = fires(tried)
     now, turns = fired[:, 0], one.believed[:, -1]
@@ -215,19 +268,17 @@ def _limits(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
     return [limit if turn else None for limit, turn in zip(limits, turns.tolist(), strict=True)]
 
 
-def _other(patients: Grid, one: Course, shown: NDArray[np.float64], *, plan: Plan) -> Scored:
-    """The scores, had the newest weights been others: the guideline's while that stands in."""
-    early, stand_in_kg = (one.columns[-1] - one.first < WAIT_DAYS)[:, 0], _gain_kg(shown, one, NEWEST, plan=plan)
-
-    def stood_in(more_kg: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _as_score((stand_in_kg + more_kg) / plan.gain_kg).round(3)
-
+def _other(patients: Grid, one: Course, *, plan: Plan) -> Scored:
+    """The scores, had the newest weights been others; the guideline's while that stands in."""
+    early, lowest_shown_kg = one.columns[-1] - one.first < WAIT_DAYS, _lowest_kg(one.shown_kg, one, NEWEST, plan=plan)
     if early.all():
-        return stood_in
-    gained_kg, known = _gain_kg(one.kg, one, NEWEST, plan=plan), vigie_features.seen(patients, one, NEWEST)
+        return partial(_stood_in, lowest_kg=lowest_shown_kg, plan=plan)
+    days, past = vigie_features.seen(patients, one, NEWEST), vigie_features.past(one, NEWEST)
+    lowest_kg, off_kg = _lowest_kg(one.kg, one, NEWEST, plan=plan), one.kg[:, NEWEST] - one.shown_kg[:, NEWEST]
 
-    def scored(more_kg: NDArray[np.float64]) -> NDArray[np.float64]:
-        found = _risk(gained_kg + more_kg, vigie_features.with_newest(one, known, known.kg + more_kg), plan=plan)
-        return np.where(early[:, np.newaxis], stood_in(more_kg), found)
+    def scored(shown_kg: NDArray[np.float64]) -> NDArray[np.float64]:
+        kg = shown_kg + off_kg
+        found = _risk(_gain_kg(kg, lowest_kg), vigie_features.with_other(days, past, kg), plan=plan)
+        return np.where(early, _stood_in(shown_kg, lowest_shown_kg, plan=plan), found)
 
     return scored

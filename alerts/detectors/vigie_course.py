@@ -83,9 +83,14 @@ class Course(NamedTuple):
     """The days' numbers: 0, 1, 2, …"""
     kg: Array
     tame_kg: Array
-    """Drawn to within 4 SDs of the median of the 5 days before."""
+    """Drawn to within 4 SDs of `middle_kg`, the median of the 5 days before."""
+    middle_kg: Array
     before_kg: Array
     """One to five days before, since the last beginning: (5, patients, days)."""
+    shown_kg: Array
+    """As measured: `kg` is this less what the hour and the season add."""
+    hour_kg: Array
+    season_kg: Array
     noise_kg: Array
     """The SD of this person's day noise, as known before the day."""
     believed: Flags
@@ -112,18 +117,23 @@ def course(grid: Grid) -> Course:
     start = np.maximum.accumulate(np.where(begins, columns, first), axis=1)
     carried = np.maximum(last, first)
     shown = at(grid.kg, carried)
-    kg = shown - at(_of_the_hour(grid.hours, believed), carried) - of_the_season(grid.days)
+    hour_kg, season_kg = at(_of_the_hour(grid.hours, believed), carried), of_the_season(grid.days)
+    kg = shown - hour_kg - season_kg
     if any_first:
         kg = np.where(columns < first, at(kg, first), kg)
     moved = believed & ~begins & (np.abs(differences(shown)) > UNMOVED_KG)
     noise_kg = _noise(np.abs(differences(kg)), moved.astype(np.float64))
     before = _before(kg, start, columns)
-    middle = _median_of_5(before)
+    middle_kg = _median_of_5(before)
     return Course(
         columns=columns,
         kg=kg,
-        tame_kg=_tamed(kg, middle, noise_kg),
+        tame_kg=tamed(kg, middle_kg, noise_kg),
+        middle_kg=middle_kg,
         before_kg=before,
+        shown_kg=shown,
+        hour_kg=hour_kg,
+        season_kg=season_kg,
         noise_kg=noise_kg,
         believed=believed,
         begins=begins,
@@ -135,25 +145,18 @@ def course(grid: Grid) -> Course:
     )
 
 
-def _tamed(kg: Array, middle: Array, noise_kg: Array) -> Array:
-    return middle + within(kg - middle, -TAME * noise_kg, TAME * noise_kg)
+def tamed(kg: Array, middle_kg: Array, noise_kg: Array) -> Array:
+    return middle_kg + within(kg - middle_kg, -TAME * noise_kg, TAME * noise_kg)
 
 
-def newest_tamed(one: Course, kg: Array) -> Array:
-    """What other weights in the last column would have been drawn to."""
-    middle = _median_of_5(one.before_kg[..., -1:])
-    return _tamed(kg, middle, one.noise_kg[:, -1:])
-
-
-def believable_kg(one: Course, shown: Array) -> tuple[Array, Array]:
-    """From which to which newest weight of each patient none waits for a second; `shown`: the weights as measured."""
-    low, high = shown[:, -1] - JUMP_KG, shown[:, -1] + JUMP_KG
-    for row, start in enumerate(one.start[:, -1].tolist()):
-        recent = shown[row, start:-1][one.believed[row, start:-1]][-REMEMBERED:].tolist()
+def believable_kg(one: Course, rows: Columns, columns: Columns) -> tuple[Array, Array]:
+    """From which to which weight of these patients on these days, as measured, none waits for a second."""
+    last, middle = one.shown_kg[rows, columns], one.shown_kg[rows, columns]
+    for number, (row, column, start) in enumerate(zip(rows, columns, one.start[rows, columns], strict=True)):
+        recent = one.shown_kg[row, start:column][one.believed[row, start:column]][-REMEMBERED:].tolist()
         if recent:
-            last, middle = recent[-1], sorted(recent)[len(recent) // 2]
-            low[row], high[row] = max(last, middle) - JUMP_KG, min(last, middle) + JUMP_KG
-    return low, high
+            last[number], middle[number] = recent[-1], sorted(recent)[len(recent) // 2]
+    return np.maximum(last, middle) - JUMP_KG, np.minimum(last, middle) + JUMP_KG
 
 
 def of_the_season(days: Columns) -> Array:
@@ -293,9 +296,9 @@ def _doubt(kg: Array, days: Sequence[int], believed: Flags, begins: Flags, *, to
         waiting = None
 
 
-def largest_of_8(values: Array) -> Array:
-    """The largest of this day's and the seven before."""
-    for by in (1, 2, 4):
+def largest(values: Array, doubling: Sequence[int]) -> Array:
+    """The largest of this day's and those before: of 1 + the sum of `doubling`, each at most twice the one before."""
+    for by in doubling:
         values = np.maximum(values, earlier(values, values[:, :1], by=min(by, values.shape[1])))
     return values
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -88,20 +88,35 @@ class Seen(NamedTuple):
     days_known: Array
     missed: Array
 
-    def of(self, cells: Columns) -> "Seen":
-        """Some of the patients' days alone, (…, cells) each; they are counted row by row."""
 
-        def some(part: Array) -> Array:
-            wide = np.broadcast_to(part, (*part.shape[:-2], *self.kg.shape))
-            return wide.reshape(*part.shape[:-2], -1).take(cells, axis=-1)
+class Past(NamedTuple):
+    """Against what the weight of some days is measured, in the same shapes."""
 
-        return Seen(*map(some, self))
+    tame_kg: Array
+    middle_kg: Array
+    last_tame_kg: Array
+    step_kg: Array
+    """The largest of the seven days' before."""
+    joined: Array
+    """1, or 0 for a new beginning, to which no step leads."""
+
+
+Some = TypeVar("Some", Seen, Past)
+
+
+def of(days: Some, cells: Columns) -> Some:
+    """Some of the patients' days alone, (…, *cells.shape); they are counted row by row."""
+
+    def some(part: Array) -> Array:
+        wide = np.broadcast_to(part, (*part.shape[:-2], *days[0].shape))
+        return wide.reshape(*part.shape[:-2], -1).take(cells, axis=-1)
+
+    return type(days)(*map(some, days))
 
 
 def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
     """Of those columns, from all before them."""
     levels = vigie_course.levels(one)
-    steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
     return Seen(
         kg=one.kg[:, columns],
         before_kg=one.before_kg[:2, :, columns],
@@ -109,22 +124,36 @@ def seen(grid: Grid, one: Course, columns: slice = EVERY) -> Seen:
         first_kg=vigie_course.at(one.kg, one.first),
         usual=_usual(_trends(levels), one, columns),
         noise_kg=one.noise_kg[:, columns],
-        step_kg=vigie_course.largest_of_8(steps)[:, columns],
+        step_kg=vigie_course.largest(_steps(one), (1, 2, 4))[:, columns],
         days_known=np.maximum(one.columns - one.start + 1, 1)[:, columns].astype(np.float64),
         missed=_missed(grid, one, columns),
     )
 
 
-def with_newest(one: Course, newest: Seen, kg: Array) -> Seen:
-    """Had the newest weight been another: one of its patient's `kg`, (patients, weights). The past stays."""
-    tame_kg = vigie_course.newest_tamed(one, kg)
-    gathered = vigie_course.SHARES / (1 - np.exp(-newest.days_known / vigie_course.AVERAGES[:, np.newaxis, np.newaxis]))
-    steps = np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
-    step_kg = np.where(one.begins[:, -1:], 0.0, tame_kg - one.tame_kg[:, -2:-1])
-    return newest._replace(
+def past(one: Course, columns: slice = EVERY) -> Past:
+    """Of those columns."""
+    week = vigie_course.largest(_steps(one), (1, 2, 3))
+    return Past(
+        tame_kg=one.tame_kg[:, columns],
+        middle_kg=one.middle_kg[:, columns],
+        last_tame_kg=earlier(one.tame_kg, one.tame_kg[:, :1])[:, columns],
+        step_kg=earlier(week, 0.0)[:, columns],
+        joined=np.where(one.begins[:, columns], 0.0, 1.0),
+    )
+
+
+def _steps(one: Course) -> Array:
+    return np.where(one.begins, 0.0, vigie_course.differences(one.tame_kg))
+
+
+def with_other(days: Seen, past: Past, kg: Array) -> Seen:
+    """Had the weights of those days been others. Where there is a single day, (…, patients, 1), many may be tried."""
+    tame_kg = vigie_course.tamed(kg, past.middle_kg, days.noise_kg)
+    gathered = vigie_course.SHARES / (1 - np.exp(-days.days_known / vigie_course.AVERAGES[:, np.newaxis, np.newaxis]))
+    return days._replace(
         kg=kg,
-        levels=newest.levels + (tame_kg - one.tame_kg[:, -1:]) * gathered,
-        step_kg=np.maximum(steps[:, -8:-1].max(axis=1, keepdims=True), step_kg),
+        levels=days.levels + (tame_kg - past.tame_kg) * gathered,
+        step_kg=np.maximum(past.step_kg, past.joined * (tame_kg - past.last_tame_kg)),
     )
 
 

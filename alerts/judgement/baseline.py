@@ -122,6 +122,17 @@ def baseline_kg(days: Days, kg: Kilograms) -> float | None:
     return round(float(np.median(recent)), 3) if len(recent) >= BASELINE_WEIGHTS else None
 
 
+def baselines_kg(days: Days, kg: Kilograms) -> list[float | None]:
+    """`baseline_kg` of each day, from those before it, at once."""
+    before = np.searchsorted(days, days - BASELINE_DAYS)
+    back = before[:, np.newaxis] + np.arange(BASELINE_DAYS)  # no more than one weight a day
+    numbers, count = np.arange(len(days)), np.arange(len(days)) - before
+    window = np.sort(np.where(back < numbers[:, np.newaxis], kg.take(back, mode="clip"), np.inf), axis=1)
+    middle = (window[numbers, np.maximum(count - 1, 0) // 2] + window[numbers, count // 2]) / 2
+    enough = (count >= BASELINE_WEIGHTS).tolist()
+    return [round(kg, 3) if known else None for kg, known in zip(middle.tolist(), enough, strict=True)]
+
+
 def noise_kg(days: Days, kg: Kilograms) -> float:
     """The robust SD (kg) of this person's difference from one day to the next, over the 56 days before the newest.
 

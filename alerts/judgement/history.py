@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from alerts.detectors import cardiauvergne
 from alerts.detectors.detector import Days, Detector, Kilograms, Known
 from alerts.judgement import anchors, baseline
 from alerts.judgement.assessment import HISTORY, Day, Facts
@@ -110,7 +111,8 @@ class Course:
         """The score at each moment, from what was known then."""
         days, kg, known = self.whole
         final = detector.scores(days, kg, plan=plan, known=known).tolist()
-        then = (detector.scores(days, kg, plan=plan, known=known)[-1] for days, kg, known in self.seen_otherwise())
+        cut = (self._then(number, kg, first=0) for number, kg in self.seen_otherwise())
+        then = (detector.scores(days, kg, plan=plan, known=known)[-1] for days, kg, known in cut)
         return self.at_moments(final, map(float, then))
 
     @property
@@ -118,11 +120,10 @@ class Course:
         """All days with their final weights."""
         return self.days, self.kg, self.known
 
-    def seen_otherwise(self) -> Iterator[tuple[Days, Kilograms, Known]]:
-        """The days up to each moment that saw another weight than the day's final one."""
-        for moment in self.moments:
-            if moment.weight_kg != self.kg[moment.number]:
-                yield self._then(moment, 0)
+    def seen_otherwise(self) -> Iterator[tuple[int, float]]:
+        """The day's number and the weight at each moment that saw another one than the day's final one."""
+        kg = self.kg.tolist()
+        return ((one.number, one.weight_kg) for one in self.moments if one.weight_kg != kg[one.number])
 
     def at_moments(self, final: Sequence[float], then: Iterator[float]) -> list[float]:
         """The score at each moment: its day's final one, or `then`'s next where it saw another weight."""
@@ -139,33 +140,40 @@ class Course:
     def then(self, index: int) -> tuple[Days, Kilograms, Known]:
         """What the worker would have read at a moment."""
         moment = self.moments[index]
-        return self._then(moment, self._first_known(moment))
+        return self._then(moment.number, moment.weight_kg, first=self._first_known(moment))
 
     @cached_property
     def above_kg(self) -> list[float | None]:
         """How far each moment's weight lies above the dry weight, else the baseline, as known then."""
-        return [self.day(index, plan=Plan()).above_kg for index in range(len(self.moments))]
+        usual = baseline.baselines_kg(self.days, self.kg)
+        return [
+            cardiauvergne.above_kg(one.weight_kg, dry_kg=self._dry_kg(one.at), baseline_kg=usual[one.number])
+            for one in self.moments
+        ]
+
+    def _dry_kg(self, at: datetime) -> float | None:
+        known = [event.weight_kg for event in self._dry if event.at <= at]
+        return known[-1] if known else None
 
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""
         moment = self.moments[index]
-        dry = [event.weight_kg for event in self._dry if event.at <= moment.at]
         facts = Facts(
             plan=plan,
             zone=ZONE,
             enrolled_at=self.moments[0].at,
-            dry_kg=dry[-1] if dry else None,
+            dry_kg=self._dry_kg(moment.at),
             anchors=[day for day in self.anchors if day.toordinal() <= self.daily[moment.number].day],
         )
         first = self._first_known(moment)
         daily = [*self.daily[first : moment.number], self.daily[moment.number].first(moment.weights)]
-        return Day(facts=facts, daily=daily, arrays=self._then(moment, first)[:2])
+        return Day(facts=facts, daily=daily, arrays=self.then(index)[:2])
 
-    def _then(self, moment: Moment, first: int) -> tuple[Days, Kilograms, Known]:
-        """The days from number `first` on, and what was known of them at a moment."""
-        those = slice(first, moment.number + 1)
+    def _then(self, number: int, newest_kg: float, *, first: int) -> tuple[Days, Kilograms, Known]:
+        """The days from number `first` up to `number`, whose weight was another."""
+        those = slice(first, number + 1)
         kg = self.kg[those].copy()
-        kg[-1] = moment.weight_kg
+        kg[-1] = newest_kg
         return self.days[those], kg, replace(self.known, hours=self.known.hours[those])
 
     def _first_known(self, moment: Moment) -> int:

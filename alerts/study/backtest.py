@@ -152,12 +152,8 @@ class Study:
             KeyError: no such detector.
         """
         if detector not in self._scores:
-            judge = DETECTORS[detector]
-            if judge.NAME in many.AT_ONCE:
-                scored = many.scored(self.courses, judge, plan=self.plan)
-                self._scores[detector] = [next(scored) for _ in progress(self.courses)]
-            else:
-                self._scores[detector] = [course.scores(judge, plan=self.plan) for course in progress(self.courses)]
+            scored = many.scored(self.courses, DETECTORS[detector], plan=self.plan)
+            self._scores[detector] = [next(scored) for _ in progress(self.courses)]
         return self._scores[detector]
 
     def solve(self, detector: str, *, budget: float) -> float:

@@ -1,30 +1,27 @@
 """How are many patients' days judged at once? In blocks, by the detectors that take many; the same figures."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
 
 from alerts.detectors import vigie
 from alerts.detectors.detector import Detector
-from alerts.detectors.vigie import Row
 from alerts.judgement.history import Course
 from schemas.plan import Plan
 
 AT_ONCE = {vigie.NAME: vigie}
 CHUNK = 512
-Score = TypeVar("Score")
 
 
 def scored(courses: Sequence[Course], detector: Detector, *, plan: Plan) -> Iterator[list[float]]:
     """The scores at each course's moments."""
-    judge = AT_ONCE[detector.NAME]
-    whole = _chunks((course.whole for course in courses), lambda rows: judge.scores_of(rows, plan=plan))
-    then = _chunks(
-        (row for course in courses for row in course.seen_otherwise()),
-        lambda rows: judge.newest_of(rows, plan=plan).tolist(),
-    )
-    for course, final in zip(courses, whole, strict=True):
-        yield course.at_moments(final.tolist(), then)
+    if detector.NAME not in AT_ONCE:
+        yield from (course.scores(detector, plan=plan) for course in courses)
+        return
+    for start in range(0, len(courses), CHUNK):
+        some = courses[start : start + CHUNK]
+        rows, others = [course.whole for course in some], [list(course.seen_otherwise()) for course in some]
+        found = AT_ONCE[detector.NAME].scores_of(rows, others, plan=plan)
+        for course, (final, then) in zip(some, found, strict=True):
+            yield course.at_moments(final.tolist(), iter(then))
 
 
 def limits(asked: Iterable[tuple[Course, int, Plan]], detector: Detector) -> list[float | None]:
@@ -40,8 +37,3 @@ def limits(asked: Iterable[tuple[Course, int, Plan]], detector: Detector) -> lis
         rows = [course.then(index) for course, index, _ in map(asked.__getitem__, numbers)]
         found |= zip(numbers, AT_ONCE[detector.NAME].would_not_fire_of(rows, plan=plan), strict=True)
     return [found[number] for number in range(len(asked))]
-
-
-def _chunks(rows: Iterable[Row], score: Callable[[Sequence[Row]], Iterable[Score]]) -> Iterator[Score]:
-    rows = iter(rows)
-    return chain.from_iterable(map(score, iter(lambda: list(islice(rows, CHUNK)), [])))

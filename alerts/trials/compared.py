@@ -14,7 +14,7 @@ from alerts.judgement.choice import Choice
 from alerts.judgement.history import Course
 from alerts.judgement.registry import DETECTORS
 from alerts.policy import MERGE_FALSE
-from alerts.study import intervals, trial
+from alerts.study import intervals, many, trial
 from alerts.study.backtest import Study
 from alerts.study.comparison import SAME
 from schemas.alert import Cause
@@ -90,10 +90,7 @@ def _precedes(alert: datetime, event: datetime) -> bool:
 def outcomes(study: Study, setting: Setting, *, now: datetime) -> list[Outcome]:
     """Of each course, in their order; silences that fall due after `now` do not count."""
     plans = [setting.plan(course.patient_id) for course in study.courses]
-    scores = [
-        _scores(course, values, setting=setting, plan=plan)
-        for course, values, plan in zip(study.courses, study.scores(setting.detector.NAME), plans, strict=True)
-    ]
+    scores = _scores(study, setting.detector, plans)
     raised = trial.raises(study.courses, scores, detector=setting.detector, plans=plans)
     return [
         Outcome(
@@ -107,10 +104,18 @@ def outcomes(study: Study, setting: Setting, *, now: datetime) -> list[Outcome]:
     ]
 
 
-def _scores(course: Course, values: Sequence[float], *, setting: Setting, plan: Plan) -> Sequence[float]:
-    usual = Plan()
-    rescored = (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg)  # a score itself depends on them
-    return course.scores(setting.detector, plan=plan) if rescored else values
+def _scores(study: Study, detector: Detector, plans: Sequence[Plan]) -> list[list[float]]:
+    """Of each course by its own plan: a score depends on what a plan calls a gain."""
+    scores, usual = list(study.scores(detector.NAME)), Plan()
+    others: dict[tuple[int, float], list[int]] = {}
+    for number, plan in enumerate(plans):
+        if (plan.gain_days, plan.gain_kg) != (usual.gain_days, usual.gain_kg):
+            others.setdefault((plan.gain_days, plan.gain_kg), []).append(number)
+    for numbers in others.values():
+        again = many.scored([study.courses[number] for number in numbers], detector, plan=plans[numbers[0]])
+        for number, values in zip(numbers, again, strict=True):
+            scores[number] = values
+    return scores
 
 
 def _rest(course: Course, setting: Setting, *, now: datetime) -> dict[Cause, list[datetime]]:

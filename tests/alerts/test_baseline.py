@@ -67,6 +67,14 @@ def test_a_baseline_needs_five_weights_before_the_newest(count: int, expected: f
     assert baseline.baseline_kg(days, kg) == expected
 
 
+@given(st.dictionaries(st.integers(0, 90), st.integers(780, 860), min_size=1))
+def test_the_baselines_of_all_days_at_once_are_each_days_own(tenths: dict[int, int]) -> None:
+    days = np.array(sorted(tenths), dtype=np.int64)
+    kg = np.array([tenths[day] / 10 for day in days.tolist()])
+    each = [baseline.baseline_kg(days[:known], kg[:known]) for known in range(1, len(days) + 1)]
+    assert baseline.baselines_kg(days, kg) == each
+
+
 def test_noise_follows_the_person_not_one_bad_day() -> None:
     generator = np.random.default_rng(1)
     days, kg = np.arange(60), 80 + generator.normal(0, 0.5, 60)

@@ -167,6 +167,16 @@ def test_many_patients_at_once_get_what_each_gets_alone() -> None:
     assert np.nanmax(together) > PLAN.vigie_threshold
 
 
+@settings(max_examples=40, deadline=None)
+@given(some=st.lists(histories(), min_size=1, max_size=5), threshold=st.sampled_from([5.0, 33.0]))
+def test_many_patients_at_once_would_not_have_fired_where_each_would_not_alone(
+    some: list[tuple[Days, Kilograms]], threshold: float
+) -> None:
+    plan = PLAN.model_copy(update={"vigie_threshold": threshold})
+    alone = [vigie.would_not_fire_at_kg(days, kg, plan=plan) for days, kg in some]
+    assert vigie.would_not_fire_of([(days, kg, NOTHING) for days, kg in some], plan=plan) == alone
+
+
 @settings(max_examples=60, deadline=None)
 @given(history=histories(), missed=st.sets(st.integers(1, 27), max_size=20))
 def test_no_day_missed_in_the_last_four_weeks_lowers_the_score_by_itself(
