@@ -1,14 +1,16 @@
 """How does a program reach the database? Connections with timeouts, and only the rights its service has."""
 
-from collections.abc import Callable
-from typing import Literal, LiteralString
+from collections.abc import Callable, Mapping
+from typing import Literal, LiteralString, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import class_row
 from psycopg_pool import ConnectionPool
 
 Service = Literal["ingest", "alerts", "api"]
 Connection = psycopg.Connection[tuple[object, ...]]
+T = TypeVar("T")
 
 CAN_TAKE_ROLE: LiteralString = """
 SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s)
@@ -58,6 +60,13 @@ def open_pool(url: str, *, service: Service, max_size: int = 4) -> ConnectionPoo
         timeout=30,
         open=True,
     )
+
+
+def ask(
+    conn: Connection, row: type[T], query: LiteralString, values: Mapping[str, object] | None = None
+) -> psycopg.Cursor[T]:
+    """Rows of a class, to be fetched later: in a pipeline nothing is waited for until then."""
+    return conn.cursor(row_factory=class_row(row)).execute(query, values)
 
 
 def beat(conn: Connection, *, program: str, detail: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any, LiteralString
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 from schemas.database import Connection
@@ -74,7 +75,20 @@ def teams(conn: Connection) -> dict[int, Team]:
     Raises:
         ValueError: a stored team is not one.
     """
-    rows = conn.execute(TEAMS, {"team_ids": None}).fetchall()
+    return read_teams(ask_teams(conn))
+
+
+def ask_teams(conn: Connection) -> Cursor[tuple[object, ...]]:
+    """For `read_teams`, which a pipeline may do later."""
+    return conn.execute(TEAMS, {"team_ids": None})
+
+
+def read_teams(rows: Cursor[tuple[object, ...]]) -> dict[int, Team]:
+    """Each team by its number.
+
+    Raises:
+        ValueError: a stored team is not one.
+    """
     return {_id(team_id): Team.model_validate(settings) for team_id, settings in rows}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, LiteralString, NamedTuple
 
-from psycopg.rows import args_row, class_row
+from psycopg.rows import class_row
 from pydantic import BaseModel, ConfigDict
 
 from clinician_api import vocabulary
@@ -132,12 +132,6 @@ WHERE patient_id = %(patient_id)s ORDER BY valid_from DESC, dry_weight_id DESC
 """
 
 
-def dry_weights(conn: Connection, patient_id: str) -> list[DryWeight]:
-    """All of them, the newest first."""
-    with conn.cursor(row_factory=class_row(DryWeight)) as cursor:
-        return cursor.execute(DRY_WEIGHTS, {"patient_id": patient_id}).fetchall()
-
-
 class Reading(NamedTuple):
     """A weighing (kg) as the table shows it, and what a person said of it last, unless that was undone.
 
@@ -189,13 +183,6 @@ WHERE patient_id = ANY("""
 ORDER BY measured_at DESC LIMIT %(most)s
 """
 )
-
-
-def readings(conn: Connection, patient_id: str, *, start: datetime, end: datetime) -> list[Reading]:
-    """The newest first, at most `MOST_READINGS`."""
-    asked = {"patient_id": patient_id, "start": start, "end": end, "most": MOST_READINGS}
-    with conn.cursor(row_factory=args_row(Reading)) as cursor:
-        return cursor.execute(READINGS, asked).fetchall()
 
 
 FIRST_READING: LiteralString = (
@@ -277,7 +264,7 @@ class Episode:
         object.__setattr__(self, "events", sorted(read, key=lambda event: event.at))
 
 
-EPISODES: LiteralString = """
+_EPISODES: LiteralString = """
 SELECT e.episode_id, cause, e.severity, opened_at, state, o.display_name AS owner, taken_at, next_at, snoozed_until,
        closed_at, e.outcome,
        (SELECT u.display_name FROM acknowledgement AS a JOIN app_user AS u ON u.user_id = a.author
@@ -291,12 +278,6 @@ SELECT e.episode_id, cause, e.severity, opened_at, state, o.display_name AS owne
                  WHERE a.episode_id = e.episode_id), '[]') AS events
 FROM episode AS e LEFT JOIN app_user AS o ON o.user_id = e.owner
 WHERE patient_id = %(patient_id)s
-ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 50
 """
-
-
-def episodes(conn: Connection, patient_id: str) -> list[Episode]:
-    """Open ones first, the most urgent at the top, then the newest; fifty at most."""
-    with conn.cursor(row_factory=class_row(Episode)) as cursor:
-        found = cursor.execute(EPISODES, {"patient_id": patient_id}).fetchall()
-    return sorted(found, key=lambda episode: episode.urgency)
+EPISODES: LiteralString = _EPISODES + "ORDER BY closed_at IS NOT NULL, opened_at DESC LIMIT 50"
+OPEN_EPISODES: LiteralString = _EPISODES + "AND closed_at IS NULL"

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Annotated, LiteralString, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from psycopg import Cursor
-from psycopg.rows import args_row, class_row
+from psycopg.rows import args_row
 from starlette.responses import Response
 
 from clinician_api import audit
@@ -32,11 +31,11 @@ from clinician_api.patient import (
 )
 from clinician_api.patient.journal_record import Entry
 from clinician_api.patient.patient_record import DryWeight, Episode, Patient, Reading
+from schemas import database
 from schemas.database import Connection
 from schemas.plan import Plan
 
 router = APIRouter()
-T = TypeVar("T")
 RANGES = {
     "7": message("7 days"),
     "30": message("30 days"),
@@ -157,9 +156,9 @@ def known(conn: Connection, patient_id: str, zone: ZoneInfo, *, start: datetime,
     with conn.pipeline():
         readings = conn.cursor(row_factory=args_row(Reading)).execute(patient_record.READINGS, weighed)
         states = conn.execute(patient_record.DAYS, days)
-        dry_weights = _ask(conn, DryWeight, patient_record.DRY_WEIGHTS, of)
-        episodes = _ask(conn, Episode, patient_record.EPISODES, of)
-        journal = _ask(conn, Entry, journal_record.ENTRIES, of | {"most": journal_record.MOST})
+        dry_weights = database.ask(conn, DryWeight, patient_record.DRY_WEIGHTS, of)
+        episodes = database.ask(conn, Episode, patient_record.EPISODES, of)
+        journal = database.ask(conn, Entry, journal_record.ENTRIES, of | {"most": journal_record.MOST})
         plan = conn.execute(plan_record.PLAN, of)
     settings = plan.fetchone()
     return scene.Known(
@@ -177,20 +176,15 @@ def _beside(conn: Connection, patient_id: str, *, today: date) -> dict[str, obje
     """What the page shows beside the chart, in one round trip."""
     of = {"patient_id": patient_id}
     with conn.pipeline():
-        paused = _ask(conn, pauses.Pause, pauses.OF_PATIENT, of | {"since": today})
-        phone = _ask(conn, patient_record.Phone, patient_record.PHONE, of)
-        tags = _ask(conn, tag_record.Tag, tag_record.OF_PATIENT, of)
-        departed = _ask(conn, patient_record.Departed, patient_record.DEPARTED, of)
-        around = _ask(conn, patient_record.Around, patient_record.AROUND, of)
+        paused = database.ask(conn, pauses.Pause, pauses.OF_PATIENT, of | {"since": today})
+        phone = database.ask(conn, patient_record.Phone, patient_record.PHONE, of)
+        tags = database.ask(conn, tag_record.Tag, tag_record.OF_PATIENT, of)
+        departed = database.ask(conn, patient_record.Departed, patient_record.DEPARTED, of)
+        around = database.ask(conn, patient_record.Around, patient_record.AROUND, of)
     return {
         "today": today, "pauses": paused.fetchall(), "phone": phone.fetchone(), "tags": tags.fetchall(),
         "departed": departed.fetchone(), "around": around.fetchone(),
     }  # fmt: skip
-
-
-def _ask(conn: Connection, row: type[T], query: LiteralString, values: Mapping[str, object]) -> Cursor[T]:
-    """Within a pipeline nothing is waited for until somebody fetches."""
-    return conn.cursor(row_factory=class_row(row)).execute(query, values)
 
 
 def ended(conn: Connection, patient_id: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
 from schemas.database import Connection
@@ -47,9 +48,9 @@ SELECT tag FROM known WHERE tag IS NOT NULL LIMIT 200
 """
 
 
-def known(conn: Connection) -> list[str]:
+def known(conn: Connection) -> Cursor[tuple[object, ...]]:
     """Every tag in use; a step of the index for each, however many patients have it."""
-    return [str(tag) for (tag,) in conn.execute(TAGS)]
+    return conn.execute(TAGS)
 
 
 def cleaned(text: str) -> str | None:

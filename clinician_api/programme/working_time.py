@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from psycopg import Cursor
+
 from schemas import duty, rosters
 from schemas.database import Connection
 from schemas.duty import Team
@@ -18,7 +20,12 @@ def teams(conn: Connection) -> dict[int | None, Team]:
     Raises:
         ValueError: a stored team is not one.
     """
-    return dict[int | None, Team]({None: CLINIC}) | rosters.teams(conn)
+    return read_teams(rosters.ask_teams(conn))
+
+
+def read_teams(rows: Cursor[tuple[object, ...]]) -> dict[int | None, Team]:
+    """The same of what was asked for before."""
+    return dict[int | None, Team]({None: CLINIC}) | rosters.read_teams(rows)
 
 
 def last_closure(now: datetime) -> tuple[datetime, datetime]:

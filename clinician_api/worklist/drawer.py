@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from psycopg.rows import args_row
+
 from clinician_api.patient import chart, patient_record
-from clinician_api.patient.patient_record import Departed, DryWeight, Episode, Patient
+from clinician_api.patient.patient_record import Departed, DryWeight, Episode, Patient, Reading
+from schemas import database
 from schemas.database import Connection
 
 SHOWN = timedelta(days=30)
@@ -24,17 +27,23 @@ class Drawer:
 
 def of(conn: Connection, patient_id: str, *, now: datetime) -> Drawer | None:
     """None if there is no such patient (any more)."""
-    who = patient_record.patient(conn, patient_id)
+    asked: dict[str, object] = {"patient_id": patient_id}
+    weighed = asked | {"start": now - SHOWN, "end": now, "most": patient_record.MOST_READINGS}
+    with conn.pipeline():
+        found = database.ask(conn, Patient, patient_record.PATIENT, asked)
+        steps = database.ask(conn, DryWeight, patient_record.DRY_WEIGHTS, asked)
+        readings = conn.cursor(row_factory=args_row(Reading)).execute(patient_record.READINGS, weighed)
+        episodes = database.ask(conn, Episode, patient_record.OPEN_EPISODES, asked)
+        departed = database.ask(conn, Departed, patient_record.DEPARTED, asked)
+    who = found.fetchone()
     if who is None:
         return None
-    dry_weights = patient_record.dry_weights(conn, patient_id)
-    readings = patient_record.readings(conn, patient_id, start=now - SHOWN, end=now)
-    open_ones = [episode for episode in patient_record.episodes(conn, patient_id) if episode.closed_at is None]
+    dry_weights, open_ones = steps.fetchall(), sorted(episodes.fetchall(), key=lambda episode: episode.urgency)
     scene = chart.Scene(
         start=now - SHOWN,
         end=now,
         zone=ZoneInfo(who.time_zone),
-        points=readings,
+        points=readings.fetchall(),
         steps=[chart.Step(since=dry.valid_from, weight_kg=dry.weight_kg) for dry in dry_weights],
         spans=[
             chart.Span(since=max(e.opened_at, now - SHOWN), until=now, severity=e.severity, label=e.cause)
@@ -45,6 +54,6 @@ def of(conn: Connection, patient_id: str, *, now: datetime) -> Drawer | None:
         patient=who,
         dry_weights=dry_weights,
         episodes=open_ones,
-        departed=patient_record.departed(conn, patient_id),
+        departed=departed.fetchone(),
         chart=chart.draw(scene, width=420, height=240),
     )

@@ -7,12 +7,13 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Literal, LiteralString
 
-from psycopg.rows import class_row
+from psycopg import Cursor
 
 from clinician_api import vocabulary
 from clinician_api.worklist import recent_weights, sparkline
 from clinician_api.worklist.filters import Filter
 from clinician_api.worklist.sparkline import Day
+from schemas import database
 from schemas.alert import SEVERITIES, Cause, Severity
 from schemas.database import Connection
 
@@ -104,48 +105,69 @@ class Entry:
 
 _LOOKS = attrgetter(*(one.name for one in fields(Entry) if one.name not in {"days_json", "others", "tags"}))
 
-# Each cause's part of the partial index is walked in its order until the section is full. An episode is passed over if
-# the same patient has a worse one, and if somebody has looked at it today and it needs nobody.
-WORST: LiteralString = """
-SELECT e.*, review.at AS reviewed_at, review.reviewer
-FROM unnest(%(causes)s::text[]) AS section (cause) CROSS JOIN LATERAL (
-    SELECT e.episode_id, e.patient_id, e.cause, e.severity, e.state, e.opened_at, e.back_in_band_at, e.taken_at,
-           e.next_at, e.snoozed_until, e.owner AS owner_id, e.last_raised_at, said.review_id
-    FROM episode AS e
-    LEFT JOIN LATERAL (
-        SELECT r.review_id, r.at >= %(today)s AND r.at >= e.last_raised_at AND NOT is_undo AS holds
-        FROM patient_review AS r WHERE r.patient_id = e.patient_id ORDER BY review_id DESC LIMIT 1
-    ) AS said ON true
-    WHERE e.closed_at IS NULL AND e.cause = section.cause
-      AND e.severity = ANY (%(severities)s)
-      AND (%(owner)s = '' OR %(owner)s = 'nobody' AND e.owner IS NULL OR %(owner)s = 'me' AND e.owner = %(me)s)
-      AND (%(tag)s = '' OR EXISTS (
-          SELECT FROM patient_tag AS t WHERE t.patient_id = e.patient_id AND t.tag = %(tag)s))
-      AND (%(team)s = 0 OR (
-          SELECT team_id FROM patient_team AS t WHERE t.patient_id = e.patient_id
-          ORDER BY patient_team_id DESC LIMIT 1) = %(team)s)
-      AND (%(weighed)s = '' OR (%(weighed)s = 'today') = EXISTS (
+IN_ORDER: LiteralString = """
+e.back_in_band_at IS NOT NULL, severity_rank(e.severity), (e.state <> 'new' OR e.snoozed_until IS NOT NULL),
+e.opened_at, e.episode_id
+"""
+"""Whom first within a cause: as the partial index stands."""
+ONLY: dict[str, LiteralString] = {
+    "owner": "AND (%(owner)s = 'nobody' AND e.owner IS NULL OR %(owner)s = 'me' AND e.owner = %(me)s)",
+    "tag": "AND EXISTS (SELECT FROM patient_tag AS t WHERE t.patient_id = e.patient_id AND t.tag = %(tag)s)",
+    "team": """
+      AND (SELECT team_id FROM patient_team AS t WHERE t.patient_id = e.patient_id
+           ORDER BY patient_team_id DESC LIMIT 1) = %(team)s""",
+    "weighed": """
+      AND (%(weighed)s = 'today') = EXISTS (
           SELECT FROM latest_reading AS l WHERE l.patient_id = e.patient_id
-            AND l.measured_at >= CASE WHEN %(weighed)s = 'today' THEN %(today)s ELSE %(now)s - interval '48 hours' END))
-      AND NOT EXISTS (
-          SELECT FROM episode AS o WHERE o.patient_id = e.patient_id AND o.closed_at IS NULL
-            AND (o.severity = 'watch', o.cause NOT IN ('decompensation', 'weight_loss'), o.back_in_band_at IS NOT NULL,
-                 severity_rank(o.severity), (o.state <> 'new' OR o.snoozed_until IS NOT NULL),
-                 o.opened_at, o.episode_id)
-              < (e.severity = 'watch', e.cause NOT IN ('decompensation', 'weight_loss'), e.back_in_band_at IS NOT NULL,
-                 severity_rank(e.severity), (e.state <> 'new' OR e.snoozed_until IS NOT NULL),
-                 e.opened_at, e.episode_id))
-      AND (%(reviewed)s OR said.holds IS NOT TRUE
-           OR e.state = 'new' AND e.snoozed_until IS NULL AND e.severity <> 'watch' AND e.back_in_band_at IS NULL)
-    ORDER BY (e.back_in_band_at IS NOT NULL), severity_rank(e.severity),
-             (e.state <> 'new' OR e.snoozed_until IS NOT NULL), e.opened_at, e.episode_id
-    LIMIT %(most)s OFFSET %(offset)s
+            AND l.measured_at >= CASE WHEN %(weighed)s = 'today' THEN %(today)s
+                                      ELSE %(now)s - interval '48 hours' END)""",
+}
+"""What each field of the filter adds. Not asked for where it is empty: PostgreSQL would plan for its being rare."""
+
+
+def _worst(chosen: Filter) -> LiteralString:
+    """Each cause's part of the partial index is walked in its order until the section is full.
+
+    Where those only watched have a section of their own, once for alerts and once for them, of whom `most` are enough.
+    An episode is passed over if the same patient has a worse one, and if somebody has looked at it today and it needs
+    nobody.
+    """
+    only: LiteralString = "".join(sql for name, sql in ONLY.items() if getattr(chosen, name))
+    return f"""
+SELECT e.*, review.at AS reviewed_at, review.reviewer
+FROM unnest(%(kinds)s::boolean[]) AS kind (is_watch), LATERAL (
+    SELECT e.* FROM unnest(%(causes)s::text[]) WITH ORDINALITY AS section (cause, place), LATERAL (
+        SELECT e.episode_id, e.patient_id, e.cause, e.severity, e.state, e.opened_at, e.back_in_band_at, e.taken_at,
+               e.next_at, e.snoozed_until, e.owner AS owner_id, said.review_id
+        FROM episode AS e
+        LEFT JOIN LATERAL (
+            SELECT r.review_id, r.at >= %(today)s AND r.at >= e.last_raised_at AND NOT is_undo AS holds
+            FROM patient_review AS r WHERE r.patient_id = e.patient_id ORDER BY review_id DESC LIMIT 1
+        ) AS said ON true
+        WHERE e.closed_at IS NULL AND e.cause = section.cause
+          AND e.severity = ANY (%(severities)s) AND (kind.is_watch IS NULL OR kind.is_watch = (e.severity = 'watch'))
+          {only}
+          AND NOT EXISTS (
+              SELECT FROM episode AS o WHERE o.patient_id = e.patient_id AND o.closed_at IS NULL
+                AND (o.severity = 'watch', o.cause NOT IN ('decompensation', 'weight_loss'),
+                     o.back_in_band_at IS NOT NULL, severity_rank(o.severity),
+                     (o.state <> 'new' OR o.snoozed_until IS NOT NULL), o.opened_at, o.episode_id)
+                  < (e.severity = 'watch', e.cause NOT IN ('decompensation', 'weight_loss'),
+                     e.back_in_band_at IS NOT NULL, severity_rank(e.severity),
+                     (e.state <> 'new' OR e.snoozed_until IS NOT NULL), e.opened_at, e.episode_id))
+          AND (%(reviewed)s OR said.holds IS NOT TRUE
+               OR e.state = 'new' AND e.snoozed_until IS NULL AND e.severity <> 'watch' AND e.back_in_band_at IS NULL)
+        ORDER BY {IN_ORDER} LIMIT %(most)s OFFSET %(offset)s
+    ) AS e
+    ORDER BY place, {IN_ORDER} LIMIT CASE WHEN kind.is_watch THEN %(most)s END
 ) AS e
 LEFT JOIN LATERAL (
     SELECT r.at, u.display_name AS reviewer FROM patient_review AS r JOIN app_user AS u ON u.user_id = r.author
     WHERE r.review_id = e.review_id AND NOT is_undo
 ) AS review ON true
-"""
+"""  # noqa: S608 of constants
+
+
 DETAILS: LiteralString = """
 SELECT e.patient_id, e.episode_id, e.cause, e.severity, e.state, e.opened_at, e.back_in_band_at,
        u.display_name AS owner, e.taken_at, e.next_at, e.snoozed_until,
@@ -170,10 +192,13 @@ LEFT JOIN LATERAL (
     SELECT weight_kg FROM dry_weight AS d WHERE d.patient_id = e.patient_id AND valid_from <= %(now)s
     ORDER BY valid_from DESC, dry_weight_id DESC LIMIT 1
 ) AS dry ON true
-ORDER BY array_position(%(causes)s::text[], e.cause), e.back_in_band_at IS NOT NULL, severity_rank(e.severity),
-         (e.state <> 'new' OR e.snoozed_until IS NOT NULL), e.opened_at, e.episode_id
+ORDER BY array_position(%(causes)s::text[], e.cause),
 """
-ENTRIES: LiteralString = "WITH worst AS MATERIALIZED (" + WORST + ")" + DETAILS
+
+
+def query(chosen: Filter) -> LiteralString:
+    """Asked with the values of `Wanted`."""
+    return "WITH worst AS MATERIALIZED (" + _worst(chosen) + ")" + DETAILS + IN_ORDER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,8 +212,8 @@ class Wanted:
     today: datetime
     """When the clinic's day began: what was looked at since counts as looked at."""
     causes: tuple[Cause, ...] = tuple(vocabulary.CAUSES)
-    severities: tuple[Severity, ...] = SEVERITIES
-    """Of the episode that a patient is listed by."""
+    watched_apart: bool = False
+    """Whether `most` alerts and `most` watches of each cause are wanted, not `most` of both."""
     most: int
     offset: int = 0
     reviewed: bool = False
@@ -196,17 +221,22 @@ class Wanted:
 
     @property
     def values(self) -> dict[str, Any]:
-        allowed = self.filter.severities or SEVERITIES
-        severities = [one for one in self.severities if one in allowed]
-        chosen = {"severities": severities, **self.filter.model_dump(exclude={"severity"})}
+        chosen = {
+            "severities": list(self.filter.severities or SEVERITIES),
+            "kinds": [False, True] if self.watched_apart else [None],
+            **self.filter.model_dump(exclude={"severity"}),
+        }
         return {**vars(self), **chosen, "causes": list(self.causes)}
 
 
+def ask(conn: Connection, wanted: Wanted) -> Cursor[Entry]:
+    """Section after section, each in the order of risk; their days as they were kept."""
+    return database.ask(conn, Entry, query(wanted.filter), wanted.values)
+
+
 def entries(conn: Connection, wanted: Wanted) -> list[Entry]:
-    """Section after section, each in the order of risk."""
-    with conn.cursor(row_factory=class_row(Entry)) as cursor:
-        found = cursor.execute(ENTRIES, wanted.values).fetchall()
-    return with_days(conn, found, now=wanted.now)
+    """The same, with the days that are."""
+    return with_days(conn, ask(conn, wanted).fetchall(), now=wanted.now)
 
 
 def with_days(conn: Connection, found: Iterable[Entry], *, now: datetime) -> list[Entry]:
@@ -246,7 +276,6 @@ FROM episode WHERE closed_at IS NULL GROUP BY cause
 """
 
 
-def counts(conn: Connection) -> dict[Cause, Count]:
+def ask_counts(conn: Connection) -> Cursor[Count]:
     """Of everybody, whatever is shown; from an index."""
-    with conn.cursor(row_factory=class_row(Count)) as cursor:
-        return {one.cause: one for one in cursor.execute(COUNTS)}
+    return database.ask(conn, Count, COUNTS)

@@ -70,16 +70,3 @@ def kept(conn: Connection, user_id: int) -> Filter:
 
 def keep(conn: Connection, chosen: Filter, *, user_id: int) -> None:
     conn.execute(KEEP, {"user_id": user_id, "filter": Jsonb(chosen.model_dump())})
-
-
-TEAMS: LiteralString = """
-SELECT team_id::text, settings ->> 'name' FROM team
-CROSS JOIN LATERAL (SELECT settings FROM team_settings WHERE team_settings.team_id = team.team_id
-                    ORDER BY team_settings_id DESC LIMIT 1) AS newest
-ORDER BY 2 LIMIT 200
-"""
-
-
-def teams(conn: Connection) -> list[Choice]:
-    """Every team, by name."""
-    return [(str(team_id), str(name)) for team_id, name in conn.execute(TEAMS)]

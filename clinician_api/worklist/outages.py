@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from psycopg.rows import class_row
+from psycopg import Cursor
 
+from schemas import database
 from schemas.database import Connection
 
 
@@ -25,7 +26,6 @@ WHERE until_at IS NULL AND announced_at IS NOT NULL ORDER BY site NULLS FIRST, o
 """
 
 
-def lasting(conn: Connection) -> list[Outage]:
+def lasting(conn: Connection) -> Cursor[Outage]:
     """Those to be shown, of everything first."""
-    with conn.cursor(row_factory=class_row(Outage)) as cursor:
-        return cursor.execute(LASTING).fetchall()
+    return database.ask(conn, Outage, LASTING)

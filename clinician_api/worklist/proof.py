@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from psycopg.rows import class_row
+from psycopg import Cursor
 
+from schemas import database
 from schemas.database import Connection
 
 
@@ -29,9 +30,6 @@ SELECT (SELECT patients FROM watched_patients) AS patients,
 """
 
 
-def proof(conn: Connection, *, now: datetime) -> Proof:
-    """For the head of the page."""
-    with conn.cursor(row_factory=class_row(Proof)) as cursor:
-        found = cursor.execute(PROOF, {"now": now}).fetchone()
-    assert found
-    return found
+def proof(conn: Connection, *, now: datetime) -> Cursor[Proof]:
+    """For the head of the page; one row."""
+    return database.ask(conn, Proof, PROOF, {"now": now})

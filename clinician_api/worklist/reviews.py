@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from psycopg import Cursor
 from psycopg.rows import class_row
 
+from schemas import database
 from schemas.database import Connection
 
 
@@ -39,10 +41,9 @@ ORDER BY r.at DESC, r.patient_id LIMIT %(most)s
 """
 
 
-def today(conn: Connection, *, since: datetime, most: int) -> list[Reviewed]:
+def today(conn: Connection, *, since: datetime, most: int) -> Cursor[Reviewed]:
     """Patients with open episodes who were looked at since then, the newest first."""
-    with conn.cursor(row_factory=class_row(Reviewed)) as cursor:
-        return cursor.execute(TODAY, {"since": since, "most": most, "enough": 5 * most}).fetchall()
+    return database.ask(conn, Reviewed, TODAY, {"since": since, "most": most, "enough": 5 * most})
 
 
 @dataclass(frozen=True, kw_only=True)

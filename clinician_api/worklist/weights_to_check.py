@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from psycopg.rows import class_row
+from psycopg import Cursor
 
+from schemas import database
 from schemas.database import Connection
 
 
@@ -52,7 +53,6 @@ LEFT JOIN patient_identity AS i USING (patient_id) ORDER BY last_at DESC LIMIT %
 """
 
 
-def waiting(conn: Connection, *, now: datetime, most: int) -> list[Waiting]:
+def waiting(conn: Connection, *, now: datetime, most: int) -> Cursor[Waiting]:
     """The newest first."""
-    with conn.cursor(row_factory=class_row(Waiting)) as cursor:
-        return cursor.execute(WAITING, {"now": now, "most": most, "enough": 5 * most}).fetchall()
+    return database.ask(conn, Waiting, WAITING, {"now": now, "most": most, "enough": 5 * most})

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, get_args
+from operator import itemgetter
+from typing import Annotated, LiteralString
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,8 @@ from clinician_api.patient import tag_record
 from clinician_api.programme import working_time
 from clinician_api.worklist import drawer, entries, filters, outages, proof, reviews, weights_to_check
 from clinician_api.worklist.entries import Count, Entry, Wanted
-from schemas.alert import SEVERITIES, Cause, Urgency
+from schemas import rosters
+from schemas.alert import SEVERITIES, Cause
 from schemas.database import Connection
 from schemas.duty import Team
 
@@ -30,6 +32,8 @@ ON_ITS_OWN = 100
 TAG, ANY_TAG = message("Tag"), message("any")
 TEAM, ANY_TEAM = message("Team"), message("every team")
 LONG_AGO = timedelta(days=21)
+# To plan the list's queries anew for each page costs more than to answer them.
+PLANNED_ONCE: LiteralString = "SET LOCAL plan_cache_mode = force_generic_plan"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,43 +105,47 @@ def show(  # noqa: PLR0913, PLR0917 what an address may say
 ) -> Response:  # fmt: skip
     """The worklist; for a refresh by the screen itself, only its inside."""
     live = LIVE_HEADER in request.headers
-    if not live:
-        audit.write(conn, "worklist.read", of="", by=user.user_id, at=now)
-    return answer(conn, page, user, Asked(section=section, start=start, open=open, done=done), live=live)
+    with conn.pipeline():
+        if not live:
+            audit.write(conn, "worklist.read", of="", by=user.user_id, at=now)
+        return answer(conn, page, user, Asked(section=section, start=start, open=open, done=done), live=live)
 
 
 def answer(
     conn: Connection, page: Page, user: User, asked: Asked, *, live: bool = False, status: int = 200
 ) -> Response:
     """The page as asked for, as this user filters it."""
-    chosen = filters.kept(conn, user.user_id)
-    wanted = _wanted(page, user, chosen, asked)
-    counts = entries.counts(conn)
-    if asked.section is None:
-        sections = _whole_list(conn, wanted, counts)
-    else:
-        open_ = {cause: count.open for cause, count in counts.items()}
-        sections = _sections(entries.entries(conn, wanted), most=wanted.most - 1, open_=open_)
-    teams = working_time.teams(conn)
+    with conn.pipeline():
+        conn.execute(PLANNED_ONCE)
+        wanted = _wanted(page, user, filters.kept(conn, user.user_id), asked)
+        listed, counted = entries.ask(conn, wanted), entries.ask_counts(conn)
+        tags, known_teams = tag_record.known(conn), rosters.ask_teams(conn)
+        reviewed = reviews.today(conn, since=wanted.today, most=IN_A_SECTION)
+        proven = proof.proof(conn, now=page.now)
+        checks = weights_to_check.waiting(conn, now=page.now, most=IN_A_SECTION) if asked.section is None else None
+        lasting = outages.lasting(conn)
+    counts, teams = {one.cause: one for one in counted}, working_time.read_teams(known_teams)
+    found = entries.with_days(conn, listed.fetchall(), now=page.now)
+    sections = _sections_of(found, counts, wanted)
     opened = drawer.of(conn, asked.open, now=page.now) if asked.open and not live else None
     return page.answer(
         "worklist_inside.html" if live else "worklist.html",
         status=404 if asked.open and opened is None and not live else status,
         sections=sections,
         asked=asked,
-        filter=chosen,
-        chosen=chosen.model_dump(),
-        filter_choices=_choices(conn, page),
+        filter=wanted.filter,
+        chosen=wanted.filter.model_dump(),
+        filter_choices=_choices(page, [str(tag) for (tag,) in tags], teams),
         waiting=sum(count.waiting for count in counts.values()),
         taken=sum(count.taken for count in counts.values()),
         watched=sum(count.watched for count in counts.values()),
         informative=[e.patient_id for s in sections for e in s.entries if e.is_informative],
         drawer=opened,
         done=reviews.of_request(conn, asked.done) if asked.done and not live else None,
-        reviewed=reviews.today(conn, since=wanted.today, most=IN_A_SECTION),
-        proof=proof.proof(conn, now=page.now),
-        checks=weights_to_check.waiting(conn, now=page.now, most=IN_A_SECTION) if asked.section is None else [],
-        outages=outages.lasting(conn),
+        reviewed=reviewed.fetchall(),
+        proof=proven.fetchone(),
+        checks=checks.fetchall() if checks else [],
+        outages=lasting.fetchall(),
         row_html=lambda entry: _row(
             entry,
             page.now.replace(second=0, microsecond=0),
@@ -148,24 +156,24 @@ def answer(
     )
 
 
-def _choices(conn: Connection, page: Page) -> list[tuple[str, str, list[filters.Choice]]]:
+def _choices(page: Page, tags: list[str], teams: dict[int | None, Team]) -> list[tuple[str, str, list[filters.Choice]]]:
     """The fields of the filter, in the reader's language; tags only where there are any."""
     text = page.words.text
     fields = [
         (name, text(label), [(value, text(said)) for value, said in choices])
         for name, (label, choices) in filters.CHOICES.items()
     ]
-    if tags := tag_record.known(conn):
+    if tags:
         fields.append(("tag", text(TAG), [("", text(ANY_TAG)), *((tag, tag) for tag in tags)]))
-    if teams := filters.teams(conn):
-        fields.append(("team", text(TEAM), [("0", text(ANY_TEAM)), *teams]))
+    if named := [(str(team_id), team.name) for team_id, team in teams.items() if team_id is not None]:
+        fields.append(("team", text(TEAM), [("0", text(ANY_TEAM)), *sorted(named, key=itemgetter(1))]))
     return fields
 
 
 def following(conn: Connection, page: Page, user: User, patient_id: str) -> str | None:
     """Who stands after this patient on the list as it is now; None after the last."""
     wanted = _wanted(page, user, filters.kept(conn, user.user_id), Asked())
-    sections = _whole_list(conn, wanted, {})
+    sections = _sections_of(entries.entries(conn, wanted), {}, wanted)
     order = [entry.patient_id for section in sections for entry in section.entries]
     rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
     return rest[0] if rest else None
@@ -184,11 +192,11 @@ def _row(entry: Entry, minute: datetime, language: Language, team: Team) -> Mark
 def _wanted(page: Page, user: User, chosen: filters.Filter, asked: Asked) -> Wanted:
     wanted = Wanted(
         filter=chosen, me=user.user_id, language=page.words.language, now=page.now, today=today(page.now),
-        most=IN_A_SECTION + 1,
+        most=IN_A_SECTION + 1, watched_apart=True,
     )  # fmt: skip
     if asked.section is None:
         return wanted
-    return Wanted(**{**vars(wanted), "causes": (asked.section,), "most": ON_ITS_OWN + 1, "offset": asked.start})
+    return replace(wanted, causes=(asked.section,), most=ON_ITS_OWN + 1, offset=asked.start, watched_apart=False)
 
 
 def _sections(found: list[Entry], *, most: int, open_: dict[Cause, int]) -> list[Section]:
@@ -203,11 +211,12 @@ def _sections(found: list[Entry], *, most: int, open_: dict[Cause, int]) -> list
     return sorted(sections, key=lambda section: section.urgency)
 
 
-def _whole_list(conn: Connection, wanted: Wanted, counts: dict[Cause, Count]) -> list[Section]:
+def _sections_of(found: list[Entry], counts: dict[Cause, Count], wanted: Wanted) -> list[Section]:
     """Alerts by their causes; who is only watched, of whatever cause, in a section of their own after all of them."""
     most = wanted.most - 1
-    alerts = entries.entries(conn, replace(wanted, severities=get_args(Urgency)))
-    watched = entries.entries(conn, replace(wanted, severities=("watch",)))
+    if not wanted.watched_apart:
+        return _sections(found, most=most, open_={cause: one.open for cause, one in counts.items()})
+    alerts, watched = ([one for one in found if (one.severity == "watch") == watch] for watch in (False, True))
     sections = _sections(alerts, most=most, open_={cause: one.open - one.watched for cause, one in counts.items()})
     if watched:
         open_ = sum(count.watched for count in counts.values())

@@ -236,7 +236,7 @@ def _plans(clinic: Clinic) -> dict[str, object]:
         one = {"first": "ma", "others": ["je"], "most": 9, "enough": 36}
         checks = {"now": now, "most": worklist.IN_A_SECTION, "enough": 5 * worklist.IN_A_SECTION}
         return {
-            "entries": query_plans.worst_step(conn, entries.ENTRIES, wanted.values),
+            "entries": query_plans.worst_step(conn, entries.query(wanted.filter), wanted.values),
             "counts": query_plans.worst_step(conn, entries.COUNTS, {}),
             "weights_to_check": query_plans.worst_step(conn, weights_to_check.WAITING, checks),
             "search": query_plans.worst_step(conn, patient_search.FOUND, one),

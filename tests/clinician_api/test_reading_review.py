@@ -271,11 +271,11 @@ def test_a_decision_that_cannot_be_changes_nothing(
 def test_the_worklist_asks_only_for_what_still_waits(connection: Connection, doubtful: Site) -> None:
     now = CLOCK.now()
     seed.weigh(connection, "p-0001", at=now - timedelta(days=3), kg=50, reason="implausible_jump", seq=2)
-    found = weights_to_check.waiting(connection, now=now, most=20)
+    found = weights_to_check.waiting(connection, now=now, most=20).fetchall()
     assert [(one.patient_id, one.weights, one.last_kg, one.reason) for one in found] == [
         ("p-0002", 1, 60, "implausible_jump")
     ]
-    assert weights_to_check.waiting(connection, now=now + timedelta(days=2), most=20) == []
+    assert weights_to_check.waiting(connection, now=now + timedelta(days=2), most=20).fetchall() == []
 
 
 def test_a_weight_of_an_impossible_day_is_on_the_worklist_and_can_be_decided(
@@ -293,7 +293,7 @@ def test_a_weight_of_an_impossible_day_is_on_the_worklist_and_can_be_decided(
         seed.weigh(connection, "p-0001", at=at, kg=73 + seq, reason=reason, seq=seq, received_at=now)
     enrolment.enrol(connection, [seed.patient(1, now=now)], now=now)
     connection.commit()
-    found = weights_to_check.waiting(connection, now=now, most=50)
+    found = weights_to_check.waiting(connection, now=now, most=50).fetchall()
     assert {one.patient_id: (one.weights, one.last_kg, one.reason) for one in found} == {
         "p-0001": (3, 85, "measured_in_the_future"),
         "p-0002": (1, 60, "implausible_jump"),
@@ -303,7 +303,7 @@ def test_a_weight_of_an_impossible_day_is_on_the_worklist_and_can_be_decided(
     address = address.replace("p-0002", "p-0001")
     assert client.get(address, params={"at": data["at"]}).status_code == 200
     assert client.post(address, data=data).status_code == 303
-    assert [one.weights for one in weights_to_check.waiting(connection, now=now, most=50)] == [2, 1]
+    assert [one.weights for one in weights_to_check.waiting(connection, now=now, most=50).fetchall()] == [2, 1]
 
 
 def test_the_pages_fit_a_phone(connection: Connection, browser: Browser, doubtful: Site) -> None:
