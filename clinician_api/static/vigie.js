@@ -73,6 +73,43 @@
   }
   forgetClosedDrafts();
 
+  // ── the form last typed in outlives a session that ends; for the same person, in this tab, until it was answered ──
+  const LOST = "vigie-form";
+  const kept = JSON.parse(sessionStorage.getItem(LOST));
+  function typedIn(form) {
+    return [...form.elements].filter((field) => field.name && !field.matches("[type=hidden], [type=password], [type=file], [type=search], [data-draft], button"));
+  }
+  function alike(action) {
+    return [...document.querySelectorAll("main form[method=post]")].filter((form) => form.getAttribute("action") === action);
+  }
+  function keep({ target }) {
+    const form = target.closest("form") || target.form;
+    const action = form && form.getAttribute("action");
+    const nth = alike(action).indexOf(form);
+    if (nth < 0 || !document.body.dataset.user) return;
+    const fields = typedIn(form).map((field) => [field.name, field.value, field.matches("[type=radio], [type=checkbox]") ? field.checked : null]);
+    sessionStorage.setItem(LOST, JSON.stringify({ user: document.body.dataset.user, action, nth, fields }));
+  }
+  function giveBack({ action, nth, fields }) {
+    const form = alike(action)[nth];
+    if (!form || !fields.length) return;
+    for (const [name, value, checked] of fields) {
+      const same = typedIn(form).filter((field) => field.name === name);
+      if (checked === null && same.length === 1) same[0].value = value;
+      for (const field of same) if (checked !== null && field.value === value) field.checked = checked;
+    }
+    for (let folded = form.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
+    form.prepend(document.getElementById("given-back").content.cloneNode(true));
+    form.scrollIntoView({ block: "center" });
+  }
+  if (!document.body.dataset.user) {
+    if (kept) sessionStorage.setItem(LOST, JSON.stringify({ ...kept, ended: true }));
+  } else {
+    sessionStorage.removeItem(LOST);
+    if (kept && kept.ended && kept.user === document.body.dataset.user) giveBack(kept);
+  }
+  for (const act of ["input", "submit"]) document.addEventListener(act, keep);
+
   if (!document.body.dataset.live) return;
 
   // ── refreshing ──
@@ -88,7 +125,7 @@
     if ([...part.querySelectorAll("textarea, input:not([type=hidden])")].some((field) => field.value !== field.defaultValue)) return true;
     return [...part.querySelectorAll("select")].some((field) => field.value !== "");
   }
-  document.addEventListener("pointerover", (event) => { inHand = Boolean(event.target.closest(".rows")); });
+  document.addEventListener("pointerover", (event) => { inHand = Boolean(event.target.closest(".rows, .more, .bulk, .done")); });
   document.addEventListener("pointerleave", () => { inHand = false; });
 
   async function fetchPage() {
@@ -121,7 +158,8 @@
       const part = document.getElementById(id);
       const next = fresh.getElementById(id);
       if (!part || !next) continue;
-      const inUse = id === "checks" && part.matches(":hover, :focus-within");  // no button moves under hand
+      // no button moves under hand
+      const inUse = (id === "checks" && part.matches(":hover, :focus-within")) || (id === "episodes" && part.matches(":hover"));
       if (writing(part) || inUse) { left = left || inUse || id === "episodes"; continue; }
       replace(part, document.adoptNode(next));
     }
@@ -132,7 +170,9 @@
     if (text === null) return;
     if (isWorklist()) {
       if (busy()) return;
+      const done = root().querySelector(".done"); // what can be undone can be until the next act
       root().innerHTML = text;
+      if (done) root().querySelector("#review").after(done);
       settle();
     } else if (refreshPatient(text) && waiting.size) announce(); else settle();
   }

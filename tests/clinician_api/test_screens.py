@@ -95,6 +95,39 @@ def test_nothing_moves_under_the_pointer(connection: Connection, people: Site, s
     expect(page.locator("#news")).to_be_hidden()
 
 
+def test_a_new_episode_moves_no_button_of_the_one_in_hand(connection: Connection, people: Site, screen: Screen) -> None:
+    page = screen.sign_in()
+    page.goto("/patients/p-0001")
+    screen.listening()
+    page.locator("#episodes article").hover()
+    seed.open_episode(connection, "p-0001", "weight_loss", severity="alarm", at=CLOCK.now(), gain=-3)
+    connection.commit()
+    expect(page.locator("#news")).to_be_visible(timeout=3000)
+    expect(page.locator("#episodes article")).to_have_count(1)
+    page.locator("#news").click()
+    expect(page.locator("#episodes article")).to_have_count(2)
+
+
+def test_what_was_reviewed_can_be_undone_after_the_list_has_refreshed_itself(
+    connection: Connection, people: Site, screen: Screen
+) -> None:
+    now = CLOCK.now()
+    enrolment.enrol(connection, [seed.patient(2, now=now)], now=now)
+    seed.open_episode(connection, "p-0001", "weight_loss", severity="watch", at=now)
+    connection.commit()
+    page = screen.sign_in()
+    screen.listening()
+    page.locator(".row-card .mark").first.click()
+    expect(page.locator(".done")).to_contain_text("1 patient")
+    page.mouse.move(5, 5)
+    page.evaluate("document.activeElement.blur()")
+    seed.open_episode(connection, "p-0002", "decompensation", severity="alarm", at=now)
+    connection.commit()
+    expect(page.get_by_role("link", name="THOMAS Odette")).to_be_visible(timeout=5000)
+    page.locator(".done").get_by_role("button", name="Annuler").click()
+    expect(page.locator(".done")).to_contain_text("Annulé")
+
+
 def test_a_lost_connection_is_said_and_made_good(
     connection: Connection, database_url: str, people: Site, screen: Screen
 ) -> None:
@@ -196,7 +229,7 @@ def test_the_keyboard_reaches_the_first_patient(clinic: Site, screen: Screen) ->
     expect(page.locator(":focus")).to_have_text("Aller au contenu")
     page.keyboard.press("Enter")
     expect(page.locator("#content")).to_be_focused()
-    for _ in range(4):  # the search, its button, the filter
+    for _ in range(6):  # the search, its button, two other views, the filter
         page.keyboard.press("Tab")
     expect(page.locator("a.who").first).to_be_focused()
     page.keyboard.press("Enter")

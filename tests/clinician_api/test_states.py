@@ -73,6 +73,37 @@ def test_whose_session_ended_is_told_so_and_comes_back_to_the_same_page(
     expect(page.locator("#patient")).to_have_attribute("data-patient", "p-0001")
 
 
+def test_a_form_whose_session_ended_is_full_again_for_the_same_person_and_for_nobody_else(
+    connection: Connection, people: Site, screen: Screen
+) -> None:
+    page = screen.sign_in()
+
+    def typed_and_ended(*, then: str) -> None:
+        page.goto("/enrol")
+        page.get_by_label("Nom de naissance").fill("وردة")
+        page.get_by_label("Sexe").select_option("F")
+        page.get_by_label("J'ai appelé, et la bonne personne a répondu").check()
+        connection.execute("DELETE FROM web_session")
+        connection.commit()
+        page.get_by_role("button", name="Relire").click()
+        expect(page.locator(".problem")).to_contain_text("La session est terminée")
+        page.fill("#email", then)
+        page.fill("#password", seed.PASSWORD)
+        page.click("form.panel button")
+        expect(page).to_have_url(re.compile("/enrol$"))
+
+    typed_and_ended(then=seed.NURSE)
+    expect(page.get_by_label("Nom de naissance")).to_have_value("وردة")
+    expect(page.get_by_label("Sexe")).to_have_value("F")
+    expect(page.get_by_label("J'ai appelé, et la bonne personne a répondu")).to_be_checked()
+    expect(page.locator(".done")).to_contain_text("rien n’a été enregistré")
+    page.reload()
+    expect(page.get_by_label("Nom de naissance")).to_have_value("")
+    typed_and_ended(then=seed.CARDIOLOGIST)
+    expect(page.get_by_label("Nom de naissance")).to_have_value("")
+    assert page.evaluate("sessionStorage.getItem('vigie-form')") is None
+
+
 ERRORS = {
     403: ("Refusé", "This was not accepted"),
     404: ("Il n'y a rien ici", "There is nothing here"),
