@@ -6,6 +6,8 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
+from alerts.detectors import wasting
+from alerts.judgement import months
 from alerts.judgement.assessment import HISTORY
 from alerts.store import FUTURE, ReadingRow
 from schemas.database import Connection
@@ -59,6 +61,7 @@ def episode(conn: Connection, episode_id: int) -> StoredEpisode | None:
 
 def readings_then(conn: Connection, stored: StoredEpisode) -> list[ReadingRow]:
     """The patient's readings that were recorded when the episode was last raised."""
-    wanted = {"patient_id": stored.patient_id, "then": stored.last_raised_at, "future": FUTURE, "history": HISTORY}
+    history = months.YEAR if stored.evidence["detector"] == wasting.NAME else HISTORY
+    wanted = {"patient_id": stored.patient_id, "then": stored.last_raised_at, "future": FUTURE, "history": history}
     with conn.cursor(row_factory=class_row(ReadingRow)) as cursor:
         return cursor.execute(READINGS_THEN, wanted).fetchall()

@@ -105,6 +105,16 @@ def above(kg: float, *, reference: Literal["dry", "baseline"], threshold_kg: flo
     }
 
 
+def wasting(percent: float, *, from_kg: float, to_kg: float) -> Sentence:
+    """Months of weight loss, from one month's median to another's."""
+    return {
+        "fr": f"perte de {_fr(percent)} % en un an au plus : médiane du mois {_fr(to_kg)} kg, "
+        f"contre {_fr(from_kg)} kg ; fonte musculaire ? poids sec à revoir",
+        "en": f"{percent:.1f} % lost within a year: the month's median is {to_kg:.1f} kg, it was {from_kg:.1f} kg; "
+        "wasting? the dry weight may need a review",
+    }
+
+
 def silence(days: int, *, threshold_days: int) -> Sentence:
     """No weight on so many days of the patient's calendar, those of our own outages not counted."""
     fr, en = ("s" if abs(days) > 1 else "", "s" if days != 1 else "")

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row
 
-from alerts.judgement import anchors
+from alerts.detectors import wasting
+from alerts.judgement import anchors, months
 from alerts.judgement.assessment import HISTORY, Doubted, Facts
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice
@@ -206,6 +207,8 @@ class Record:
 
     patient: PatientRow
     readings: Sequence[ReadingRow]
+    year: Sequence[ReadingRow]
+    """Where four weeks have just ended: all of a year."""
     episodes: Sequence[EpisodeRow]
 
     def facts(self, choice: Choice) -> Facts:
@@ -222,7 +225,9 @@ class Record:
             enrolled_at=self.patient.enrolled_at,
             choice=choice,
             dry_kg=self.patient.dry_kg,
+            dry_set_at=max(self.patient.dry_set_at, default=None),
             weights=used,
+            year=sift(self.year)[0],
             doubted=doubted,
             anchors=anchors.anchors(
                 zone=zone,
@@ -273,11 +278,12 @@ def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) ->
 
 
 def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:
-    """What is known of the claimed patients, in five queries; their open episodes stay locked against a close.
+    """What is known of the claimed patients, in five queries, or six; their open episodes stay locked against a close.
 
     Weights of a record that was merged into the patient's are the patient's.
     """
-    patient_ids = [patient.patient_id for patient in claimed]
+    seen = {patient.patient_id: patient.recorded_seen for patient in claimed}
+    patient_ids = list(seen)
     until = now + FUTURE
     with conn.cursor(row_factory=class_row(PatientRow)) as cursor:
         wanted = {"patient_ids": patient_ids, "now": now, "until": until, "treated": list(TREATED)}
@@ -285,7 +291,9 @@ def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict
     merged = [(str(patient), str(record)) for patient, record in conn.execute(MERGED, wanted).fetchall()]
     if merged:
         patients = _with_last_of_merged(conn, patients, merged, until=until)
-    readings = _readings(conn, patients, merged, until=until)
+    readings = _readings(conn, patients, merged, until=until, back=HISTORY)
+    ended = [one for one in patients if _has_ended(readings.get(one.patient_id, []), one, seen=seen[one.patient_id])]
+    years = _readings(conn, ended, merged, until=until, back=months.YEAR) if ended else {}
     conn.execute(LOCK_OPEN_EPISODES, {"patient_ids": patient_ids})
     with conn.cursor(row_factory=class_row(EpisodeRow)) as cursor:
         episodes = _grouped(cursor.execute(LATEST_EPISODES, {"patient_ids": patient_ids}))
@@ -293,6 +301,7 @@ def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict
         patient.patient_id: Record(
             patient=patient,
             readings=readings.get(patient.patient_id, []),
+            year=years.get(patient.patient_id, []),
             episodes=episodes.get(patient.patient_id, []),
         )
         for patient in patients
@@ -316,11 +325,16 @@ def _with_last_of_merged(
 
 
 def _readings(
-    conn: Connection, patients: Sequence[PatientRow], merged: Sequence[tuple[str, str]], *, until: datetime
+    conn: Connection,
+    patients: Sequence[PatientRow],
+    merged: Sequence[tuple[str, str]],
+    *,
+    until: datetime,
+    back: timedelta,
 ) -> dict[str, list[ReadingRow]]:
-    """Back to HISTORY before each patient's newest weight: an imported history may end long ago."""
-    since = {patient.patient_id: (patient.last_weight_at or until) - HISTORY for patient in patients}
-    records = [*((one, one) for one in since), *merged]
+    """So far back from each patient's newest weight: an imported history may end long ago."""
+    since = {patient.patient_id: (patient.last_weight_at or until) - back for patient in patients}
+    records = [*((one, one) for one in since), *(one for one in merged if one[0] in since)]
     wanted = {
         "patient_ids": [patient for patient, _ in records],
         "records": [record for _, record in records],
@@ -329,6 +343,20 @@ def _readings(
     }
     with conn.cursor(row_factory=class_row(ReadingRow)) as cursor:
         return _grouped(cursor.execute(READINGS, wanted))
+
+
+def _has_ended(readings: Sequence[ReadingRow], patient: PatientRow, *, seen: datetime | None) -> bool:
+    """Whether something new is of the first day of four weeks: then those before have just ended."""
+    days = [(_day(row.measured_at, patient), row.recorded_at) for row in readings if row.quarantine_reason is None]
+    if not days:
+        return False
+    number = wasting.number_of(max(days)[0])
+    first = min(day for day, _ in days if wasting.number_of(day) == number)
+    return any(day == first and (seen is None or recorded_at > seen) for day, recorded_at in days)
+
+
+def _day(at: datetime, patient: PatientRow) -> int:
+    return at.astimezone(ZoneInfo(patient.time_zone)).toordinal()
 
 
 def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:

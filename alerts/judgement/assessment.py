@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from alerts import messages
 from alerts.detectors import guideline_loss, silence
 from alerts.detectors.detector import Detector
-from alerts.judgement import baseline
+from alerts.judgement import baseline, months
 from alerts.judgement.baseline import DailyWeight
 from alerts.judgement.day import Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
@@ -73,6 +73,7 @@ def assess(facts: Facts, *, now: datetime, known_until: datetime | None) -> Asse
             stale = now - day.measured_at > FRESH
             result.findings.extend(replace(finding, stale=stale) for finding in (_gain(known), _loss(known)))
             if index == len(daily) - 1:
+                result.findings.extend(replace(finding, stale=stale) for finding in _wasting(known))
                 result.verdicts.extend(_verdict(known, detector) for detector in _at_work(facts))
     return result
 
@@ -135,6 +136,12 @@ def _finding(day: Day, *, severity: Severity | None, evidence: Evidence) -> Find
 def _loss(day: Day) -> Finding:
     severity: Severity | None = "alert" if day.fires(guideline_loss) else None
     return Finding(cause="weight_loss", at=day.at, severity=severity, evidence=day.evidence(guideline_loss))
+
+
+def _wasting(day: Day) -> list[Finding]:
+    """Of the months, on the day on which four weeks have just ended."""
+    evidence = months.wasted(day.facts)
+    return [Finding(cause="weight_loss", at=day.at, severity="alert", evidence=evidence)] if evidence else []
 
 
 def _at_work(facts: Facts) -> list[Detector]:

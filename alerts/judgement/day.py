@@ -46,7 +46,10 @@ class Facts:
     enrolled_at: datetime
     choice: Choice = DEFAULT
     dry_kg: float | None = None
+    dry_set_at: datetime | None = None
     weights: Sequence[Weight] = ()
+    year: Sequence[Weight] = ()
+    """All of a year, where four weeks of the calendar have just ended: months are judged by it."""
     doubted: Sequence[Doubted] = ()
     anchors: Sequence[date] = ()
     """The days from which on earlier weights no longer tell the baseline."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts.detectors import cardiauvergne, guideline_loss, silence, vigie
+from alerts.detectors import cardiauvergne, guideline_loss, silence, vigie, wasting
 from alerts.detectors.silence import Span
-from alerts.judgement import assessment, baseline
+from alerts.judgement import assessment, baseline, months
 from alerts.judgement.baseline import DailyWeight, Weight
 from alerts.judgement.day import SHARE, Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
@@ -33,6 +33,8 @@ def from_itself(evidence: Evidence) -> Evidence:
     """
     if evidence.detector == silence.NAME:
         return _silence(evidence)
+    if evidence.detector == wasting.NAME:
+        return _wasting(evidence, evidence.readings)
     return _judge(evidence, daily=_days(evidence), doubted=_doubted(evidence))
 
 
@@ -44,6 +46,8 @@ def from_readings(evidence: Evidence, *, weights: Sequence[Weight], doubted: Seq
     """
     if evidence.detector == silence.NAME:
         return _silence(evidence)
+    if evidence.detector == wasting.NAME:
+        return _wasting(evidence, _levels(evidence, weights))
     zone, last = _zone(evidence), max((one.measured_at for one in _used(evidence)), default=None)
     until = last.astimezone(zone).toordinal() if last else 0
     daily = [day for day in baseline.daily_weights(weights, zone=zone) if day.day <= until]
@@ -102,6 +106,27 @@ def _silence(evidence: Evidence) -> Evidence:
         pauses=[Span(since=since, until=until) for since, until in evidence.pauses],
     )
     return assessment.quiet(facts, now=evidence.judged_at).evidence
+
+
+def _wasting(evidence: Evidence, levels: Sequence[UsedReading]) -> Evidence:
+    facts = Facts(
+        plan=_plan(evidence),
+        zone=_zone(evidence),
+        enrolled_at=evidence.readings[0].measured_at,
+        dry_kg=evidence.dry_weight_kg,
+    )
+    computed = months.of_levels(levels, facts=facts)
+    if computed is None:
+        raise UnexplainableError("the readings that are left show no wasting; the evidence alone remains")
+    return computed
+
+
+def _levels(evidence: Evidence, weights: Sequence[Weight]) -> list[UsedReading]:
+    """The levels of the same weeks, from the readings."""
+    daily = baseline.daily_weights(weights, zone=_zone(evidence))
+    stored = [wasting.number_of(_day(one.measured_at, _zone(evidence))) for one in evidence.readings]
+    known = wasting.levels(*baseline.arrays(daily))
+    return months.timed([level for level in known if stored[0] <= level.number <= stored[-1]], daily)
 
 
 def _plan(evidence: Evidence) -> Plan:
@@ -174,7 +199,7 @@ def lines(evidence: Evidence) -> Iterable[str]:
         yield f"weight {evidence.weight_kg} kg"
         yield f"baseline {_known(evidence.baseline_kg)}, day-to-day noise {_known(evidence.noise_kg)}"
     if evidence.would_not_have_fired_at_kg is not None:
-        side = "above" if evidence.detector == guideline_loss.NAME else "below"
+        side = "above" if evidence.detector in {guideline_loss.NAME, wasting.NAME} else "below"
         done = "been watched" if SHARE in evidence.parameters else "fired"
         yield f"would not have {done} at or {side} {evidence.would_not_have_fired_at_kg} kg"
     yield f"{len(used)} daily weights used, {ignored} ignored; those of the last 14 days:"

@@ -158,16 +158,21 @@ class Course:
     def day(self, index: int, *, plan: Plan) -> Day:
         """The moment with all that was known then, for the words and the severity."""
         moment = self.moments[index]
-        facts = Facts(
+        first = self._first_known(moment)
+        daily = [*self.daily[first : moment.number], self.daily[moment.number].first(moment.weights)]
+        return Day(facts=self.facts(index, plan=plan), daily=daily, arrays=self.then(index)[:2])
+
+    def facts(self, index: int, *, plan: Plan) -> Facts:
+        """What was known at a moment beside the weights."""
+        moment = self.moments[index]
+        return Facts(
             plan=plan,
             zone=ZONE,
             enrolled_at=self.moments[0].at,
             dry_kg=self._dry_kg(moment.at),
+            dry_set_at=max((event.at for event in self._dry if event.at <= moment.at), default=None),
             anchors=[day for day in self.anchors if day.toordinal() <= self.daily[moment.number].day],
         )
-        first = self._first_known(moment)
-        daily = [*self.daily[first : moment.number], self.daily[moment.number].first(moment.weights)]
-        return Day(facts=facts, daily=daily, arrays=self.then(index)[:2])
 
     def _then(self, number: int, newest_kg: float, *, first: int) -> tuple[Days, Kilograms, Known]:
         """The days from number `first` up to `number`, whose weight was another."""

@@ -5,14 +5,15 @@ Each alert counts as closed at once by a person, as false, so the same cause is 
 condition has passed in between, is 1 kg worse, or is still there 7 days later.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
-from alerts.detectors import guideline_loss, silence
+from alerts.detectors import guideline_loss, silence, wasting
 from alerts.detectors.detector import Detector
-from alerts.judgement import history
+from alerts.judgement import history, months
 from alerts.judgement.history import Course, Event, Told
 from alerts.judgement.registry import DETECTORS
 from alerts.study import many, trial
@@ -218,6 +219,7 @@ class Study:
             for index in one.raised:
                 yield _alert(course, index, judge, plan, score=values[index])
             yield from _losses(course, plan)
+            yield from _wasted(course, plan)
             yield from _silences(course, plan)
 
     def _all_scores(self, detector: str) -> Iterator[Score]:
@@ -269,6 +271,28 @@ def _losses(course: Course, plan: Plan) -> Iterator[Alert]:
             score=scores[index],
             reason=course.day(index, plan=plan).sentence(guideline_loss, score=scores[index])["en"],
         )
+
+
+def _wasted(course: Course, plan: Plan) -> Iterator[Alert]:
+    """At the first weight after each four weeks that show it."""
+    known = wasting.levels(course.days, course.kg)
+    numbers = [wasting.number_of(course.daily[moment.number].day) for moment in course.moments]
+    for count, newest in enumerate(known, start=1):
+        index = bisect_right(numbers, newest.number)
+        if numbers[index] != newest.number + 1:
+            continue
+        facts = course.facts(index, plan=plan)
+        evidence = months.shown(known[:count], course.daily, facts=facts)
+        if evidence:
+            yield Alert(
+                patient_id=course.patient_id,
+                at=course.moments[index].at,
+                kind="weight_loss",
+                severity="alert",
+                detector=wasting.NAME,
+                score=evidence.score,
+                reason=evidence.sentence["en"],
+            )
 
 
 def _silences(course: Course, plan: Plan) -> Iterator[Alert]:

@@ -366,7 +366,7 @@ class Life(RuleBasedStateMachine):
     def _latest(self) -> list[Episode]:
         with self.conn.cursor(row_factory=psycopg.rows.class_row(store.EpisodeRow)) as cursor:
             rows = cursor.execute(store.LATEST_EPISODES, {"patient_ids": ["P1"]}).fetchall()
-        return store.Record(patient=None, readings=[], episodes=rows).latest()  # type: ignore[arg-type]  # not read
+        return store.Record(year=[], patient=None, readings=[], episodes=rows).latest()  # type: ignore[arg-type]  # not read
 
 
 @pytest.mark.parametrize("team", [None, Team(name="A"), Team(name="B", at_any_hour=None)])
