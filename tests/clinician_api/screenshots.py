@@ -6,6 +6,7 @@ a demonstration: DATABASE (its address) is taken away for some seconds, and two 
 
 import shutil
 import sys
+from http.client import OK
 from pathlib import Path
 from typing import Literal, LiteralString
 
@@ -15,12 +16,17 @@ from psycopg import sql
 
 from schemas import database, one_tap
 from schemas.database import Connection
+from tests.clinician_api import made_states
 from tests.fixtures.browser import ARGUMENTS, CHROMIUM
 
 WIDTHS = (390, 1280, 1920)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
-IN_DOCS = {"phone": 390, "wide": 1280}
+IN_DOCS = {
+    "worklist-wide": "worklist-1280", "patient-wide": "patient-1280", "worklist-phone": "worklist-390",
+    "drawer-wide": "worklist-drawer-1280", "trial-wide": "trial-1280", "monday-phone": "monday-390",
+}  # fmt: skip
+COLLEAGUE = "cardiologue@vigie.example"
 PATHS = {
     "patients": "/patients", "unknown-scales": "/unknown-scales",
     "enrol": "/enrol", "enrol-import": "/enrol/import", "scales": "/scales", "then": "/then",
@@ -33,12 +39,6 @@ OF_A_PATIENT = {
     "patient": "", "patient-all": "?range=all", "patient-plan": "/plan", "patient-pauses": "/pauses",
     "patient-reminder": "/weighing-reminder",
 }  # fmt: skip
-WEIGHED_BY_OTHERS: LiteralString = """
-SELECT patient_id FROM standing_reading
-WHERE quarantine_reason IN ('other_person', 'other_patient') AND state IN ('excluded', 'quarantined')
-  AND patient_id <> 'VIGIE-CANARY'
-GROUP BY patient_id ORDER BY max(measured_at) DESC LIMIT 1
-"""
 RECORDS: LiteralString = """
 SELECT patient_id FROM patient WHERE patient_id <> 'VIGIE-CANARY'
   AND NOT EXISTS (SELECT FROM departed WHERE departed.patient_id = patient.patient_id)
@@ -70,9 +70,8 @@ def main(address: str, email: str, password: str, url: str, folder: Path) -> Non
                     Album(context.new_page(), conn, folder=folder, suffix=f"{width}-{scheme}").take(email, password)
                 context.close()
         browser.close()
-    for page in ("sign-in", "worklist", "patient"):
-        for name, width in IN_DOCS.items():
-            shutil.copy(folder / f"{page}-{width}-light.png", DOCS / f"{page}-{name}.png")
+    for name, taken in IN_DOCS.items():
+        shutil.copy(folder / f"{taken}-light.png", DOCS / f"{name}.png")
 
 
 class Album:
@@ -97,23 +96,28 @@ class Album:
         page.keyboard.press("Enter")
         page.wait_for_selector(".problem")
         self.keep("sign-in-refused", whole=False)
-        page.fill("#email", email)
-        page.fill("#password", password)
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#worklist")
+        self.enter(email, password)
         self.keep("worklist", whole=False)
         self.patient(page.locator(".row-card").first.get_attribute("data-patient") or "")
         for name, path in PATHS.items():
             page.goto(path)
             self.keep(name)
-        self.trial()
-        self.household()
+        self.trial(email, password)
+        made_states.take(page, self.conn, self.keep)
         self.merged()
         self.bundle()
         self.waiting()
         self.offline()
         self.refused()
         self.broken()
+
+    def enter(self, email: str, password: str) -> None:
+        self.page.context.clear_cookies()
+        self.page.goto("/sign-in")
+        self.page.fill("#email", email)
+        self.page.fill("#password", password)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_selector("#worklist")
 
     def patient(self, patient_id: str) -> None:
         page = self.page
@@ -128,13 +132,6 @@ class Album:
         page.locator(".tags summary").click()
         self.keep("patient-tags", whole=False)
 
-    def household(self) -> None:
-        """Weights that are somebody else's."""
-        for (patient_id,) in self.conn.execute(WEIGHED_BY_OTHERS).fetchall():
-            self.page.goto(f"/patients/{patient_id}?range=all")
-            self.page.locator("#checks").scroll_into_view_if_needed()
-            self.keep("patient-household", whole=False)
-
     def merged(self) -> None:
         """Two records said to be one person's, and taken back."""
         page = self.page
@@ -147,10 +144,18 @@ class Album:
         page.locator("#departure form button").click()
         page.locator(".problem").scroll_into_view_if_needed()
         self.keep("merge-asked-back", whole=False)
+        meanwhile = page.context.new_page()
+        meanwhile.goto(f"/patients/{old}")
+        meanwhile.locator("details:has(#note-note) > summary").click()
+        meanwhile.fill("#note-note", "essoufflée depuis hier, dort assise")
         page.locator("input[name=sure]").check()
         page.locator("#departure form button").click()
         page.wait_for_url(f"**/patients/{new}")
         self.keep("record-goes-on", whole=False)
+        meanwhile.locator("form:has(#note-note) button").click()
+        meanwhile.wait_for_selector(".problem[role=alert]")
+        meanwhile.screenshot(path=self.folder / f"merged-meanwhile-{self.suffix}.png")
+        meanwhile.close()
         page.goto(f"/patients/{old}")
         self.keep("record-merged", whole=False)
         page.locator("#departure summary").click()
@@ -185,9 +190,10 @@ class Album:
                 self.keep("database-away", whole=False)
             finally:
                 beside.execute(allow(sql.Identifier(name), sql.Literal(True)))
-        self.page.wait_for_timeout(12_000)  # everybody comes back
+        while self.page.request.get("/healthz").status != OK:  # everybody comes back
+            self.page.wait_for_timeout(500)
 
-    def trial(self) -> None:
+    def trial(self, email: str, password: str) -> None:
         page = self.page
         page.goto("/detection")
         page.fill("#budget", "0")
@@ -200,6 +206,17 @@ class Album:
         self.keep("trial-computing")
         page.wait_for_selector("#sign-title, .problem", timeout=120_000)
         self.keep("trial")
+        page.fill("#password", password)
+        page.fill("#reason", "moins d'appels inutiles")
+        if not page.locator("#sign-title ~ form .rule").count():
+            return  # it misses nobody: one signature would put it in force
+        page.locator("form:has(#password) button").click()
+        page.wait_for_selector("#sign-title ~ p")
+        signed = page.url
+        self.enter(COLLEAGUE, password)
+        page.goto(signed)
+        self.keep("trial-second")
+        self.enter(email, password)
 
     def waiting(self) -> None:
         """What is slow: a drawer and a search whose answers never come."""
