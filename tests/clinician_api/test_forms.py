@@ -32,6 +32,7 @@ ELSEWHERE = {
     "/enrol/import": "test_enrolling", "/enrol/import/check": "test_enrolling",
     "/detection/trials/{trial_id}/again": "test_trials", "/detection/shadow/compare": "test_shadow",
     "/patients/{patient_id}/readings/{reading_id}/reassign": "test_journal",
+    "/patients/{patient_id}/others-weights": "test_household",
 }  # fmt: skip
 """Addresses whose forms stand on no page of this clinic, and which file sends them."""
 UNCOUNTED = {"audit", "sign_in_attempt", "web_session", "heartbeat", "recent_weights", "worklist_filter"}
