@@ -40,8 +40,8 @@ WAIT_DAYS = 10
 USUAL, MOST = Plan().vigie_threshold, 99.0
 CLEAR_NOISES = 7.0
 """A gain of so many SDs of this person's day noise needs no second weight: see docs/detectors.md for its price."""
-BLOCK = 128
-"""Patients at once: what fits the processor's caches."""
+BLOCK = 64
+"""Patients at once: what fits the processor's caches, and memory that is not given back and asked for each time."""
 WEIGHED = 512
 """Days of patients at once. For a thousand OpenBLAS would take a second thread, and both wait for each other."""
 STEPS, FINER = 20, 3

@@ -6,7 +6,7 @@ before it; one patient and a hundred thousand go through the same code.
 
 from collections.abc import Sequence
 from datetime import date
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -210,16 +210,30 @@ def forgetting_sum(values: Array | Flags, *, days: float) -> Array:
         head = forgetting_sum(values[..., :BLOCK_DAYS], days=days)
         tail = forgetting_sum(values[..., BLOCK_DAYS:], days=days)
         return np.concatenate([head, tail + head[..., -1:] * np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / days)], -1)
-    up = _up(days)[:size]
+    up, down = _up_and_down(days, size)
     total = values * up
-    np.add.accumulate(total, axis=-1, out=total)
-    total /= up
+    np.add.accumulate(total, -1, None, total)
+    total *= down
     return np.asarray(total)
 
 
-@cache
-def _up(days: float) -> Array:
-    return np.exp(np.arange(BLOCK_DAYS) / days)
+@lru_cache(maxsize=512)
+def _up_and_down(days: float, size: int) -> tuple[Array, Array]:
+    up = np.exp(np.arange(size) / days)
+    return up, 1 / up
+
+
+def earlier_mean(values: Array, count: Array, *, days: float, prior: Array | float, prior_days: float) -> Array:
+    """At each column the mean of those before, forgotten with `days`, and of so many days of the `prior`.
+
+    `count`: what all of them and the prior amount to, in days.
+    """
+    up, down = _up_and_down(days, values.shape[-1])
+    total = values * up
+    np.add.accumulate(total, -1, None, total)
+    total += prior_days * prior * up
+    total *= down / count
+    return earlier(total, prior)
 
 
 def earlier(values: Array, first: Array | float, *, by: int = 1) -> Array:
@@ -246,7 +260,7 @@ def _exponential(values: Array) -> Array:
         left = np.exp(-np.arange(1, size - BLOCK_DAYS + 1) / AVERAGES[:, np.newaxis])[:, np.newaxis]
         return np.concatenate([head, tail + head[..., -1:] * left], axis=2)
     totals = values * UP[:, :, :size]
-    np.add.accumulate(totals, axis=2, out=totals)
+    np.add.accumulate(totals, 2, None, totals)
     totals *= DOWN[:, :, :size]
     return np.asarray(totals)
 
@@ -330,10 +344,8 @@ def _noise(sizes: Array, moved: Array) -> Array:
     count += NOISE_PRIOR_DAYS
     usual: Array | float = prior
     for _ in range(2):
-        mean = forgetting_sum(np.minimum(sizes, NOISE_CLIP * usual), days=NOISE_DAYS)
-        mean += NOISE_PRIOR_DAYS * prior
-        mean /= count
-        usual = earlier(mean, prior)
+        told = np.minimum(sizes, NOISE_CLIP * usual)
+        usual = earlier_mean(told, count, days=NOISE_DAYS, prior=prior, prior_days=NOISE_PRIOR_DAYS)
     return np.asarray(np.maximum(usual / ABSOLUTE, FLOOR_KG))
 
 

@@ -1,7 +1,7 @@
 """From what is `vigie`'s score weighed? Trends in this person's own units, the newest weights, and days missed."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from alerts.detectors.vigie_course import (
     Flags,
     Grid,
     earlier,
+    earlier_mean,
     forgetting_sum,
     within,
 )
@@ -186,23 +187,16 @@ def _usual(trends: Array, one: Course, columns: slice) -> Array:
 
     So an illness does not become the usual at once.
     """
-    squares, lived = trends, _lived(trends.shape[2])
+    squares, count = trends, _lived(trends.shape[2])
     squares *= squares
-    count = lived
     if one.any_first:
         squares *= one.columns >= one.first
-        count = lived.take(np.maximum(one.columns - one.first, 0))
-
-    def mean() -> Array:
-        total = forgetting_sum(squares, days=TREND_DAYS)
-        total += TREND_PRIOR_DAYS * TREND_PRIOR
-        total /= count
-        return total
-
-    most = earlier(mean(), TREND_PRIOR)
+        count = count.take(np.maximum(one.columns - one.first, 0))
+    mean = partial(earlier_mean, count=count, days=TREND_DAYS, prior=TREND_PRIOR, prior_days=TREND_PRIOR_DAYS)
+    most = mean(squares)
     most *= TREND_CLIP
     np.minimum(squares, most, out=squares)
-    return np.asarray(np.sqrt(earlier(mean(), TREND_PRIOR)[..., columns]))
+    return np.asarray(np.sqrt(mean(squares)[..., columns]))
 
 
 @lru_cache(maxsize=512)
