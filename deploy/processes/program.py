@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from mmap import mmap
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -94,12 +95,13 @@ def api(settings: Settings, clock: Clock) -> None:
     gc.set_threshold(20_000, 50, 100)
     # A request changes threads four times, and each waits for the others' turn at the interpreter: 5 ms unless told.
     sys.setswitchinterval(SWITCH_SECONDS)
+    counts = mmap(-1, settings.api_workers)
     if settings.api_workers == 1:
-        _serve(app, listener)
+        _serve(app, listener, number=0, counts=counts)
         return
     stop = threading.Event()
     with stopped_by_signals(stop.set):
-        workers.run(settings.api_workers, lambda: _serve(app, listener), stop=stop)
+        workers.run(settings.api_workers, lambda number: _serve(app, listener, number=number, counts=counts), stop=stop)
 
 
 def webhook(settings: Settings, clock: Clock) -> None:
@@ -114,11 +116,14 @@ def webhook(settings: Settings, clock: Clock) -> None:
     if settings.webhook_port is None or settings.webhook_secret is None:
         raise CommandError("set VIGIE_WEBHOOK_PORT and VIGIE_WEBHOOK_SECRET (docs/scales.md)")
     ports.check_webhook(settings)
-    _serve(create_app(settings, clock=clock), ports.bind(settings.webhook_host, settings.webhook_port))
+    listener = ports.bind(settings.webhook_host, settings.webhook_port)
+    _serve(create_app(settings, clock=clock), listener, number=0, counts=mmap(-1, 1))
 
 
-def _serve(app: "FastAPI", listener: socket.socket) -> None:
+def _serve(app: "FastAPI", listener: socket.socket, *, number: int, counts: mmap) -> None:
     import uvicorn
+
+    from deploy.processes import shared_port
 
     config = uvicorn.Config(
         app,
@@ -130,7 +135,7 @@ def _serve(app: "FastAPI", listener: socket.socket) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=2,  # a dashboard's event stream never ends by itself
     )
-    server = uvicorn.Server(config)
+    server = shared_port.Server(config, listener=listener, number=number, counts=counts)
     # uvicorn's own handling repeats the signal when it has shut down, which would kill us before our servers are ended.
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
     with stopped_by_signals(lambda: setattr(server, "should_exit", True)):

@@ -1,5 +1,6 @@
 """Several processes serve the dashboard's one port."""
 
+import http.client
 import signal
 import time
 import urllib.error
@@ -56,3 +57,26 @@ def test_one_that_dies_is_replaced_while_the_other_answers_and_none_outlives_a_k
     family = command.family()
     command.end(signal.SIGKILL)
     assert gone(family) == []
+
+
+def test_who_come_at_once_are_shared_out_evenly(start: Start, database_url: str) -> None:
+    port = free_port()
+    given = {"VIGIE_DATABASE_URL": database_url, "VIGIE_API_PORT": str(port), "VIGIE_API_WORKERS": "2"}
+    command = start("deploy.cli", "api", **given)
+    answers(port)
+    for _ in range(3):  # what closed is not counted any more
+        readers = [http.client.HTTPConnection("127.0.0.1", port, timeout=30) for _ in range(8)]
+        for reader in readers:
+            reader.request("GET", "/static/vigie.svg")
+        for reader in readers:
+            reader.getresponse().read()
+        shares = sorted(open_at(port, one) for one in workers(command))
+        assert sum(shares) == 8
+        assert shares[0] >= 2  # two that look in one moment may both be right, and one may be busy
+        for reader in readers:
+            reader.close()
+
+
+def open_at(port: int, process: psutil.Process) -> int:
+    here = [one for one in process.net_connections() if one.laddr.port == port]
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in here)
