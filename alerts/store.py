@@ -1,6 +1,7 @@
 """Whose turn is it, and what do the detectors need of them? The caller owns every transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
@@ -44,6 +45,8 @@ ORDER BY watch.due_at, watch.patient_id
 LIMIT %(limit)s
 FOR UPDATE OF watch SKIP LOCKED
 """
+PLANNED_ONCE: LiteralString = "SET LOCAL plan_cache_mode = force_generic_plan"
+PLANNED_AS_EVER: LiteralString = "SET LOCAL plan_cache_mode TO DEFAULT"
 PATIENTS: LiteralString = """
 SELECT patient_id, time_zone, enrolled_at,
        (SELECT settings FROM plan WHERE plan.patient_id = patient.patient_id ORDER BY plan_id DESC LIMIT 1) AS plan,
@@ -55,9 +58,9 @@ SELECT patient_id, time_zone, enrolled_at,
        (SELECT coalesce(array_agg(acknowledgement.at), '{}') FROM acknowledgement JOIN episode USING (episode_id)
         WHERE episode.patient_id = patient.patient_id AND cause = 'decompensation' AND action = 'close'
           AND acknowledgement.outcome = ANY(%(treated)s) AND acknowledgement.at <= %(now)s) AS treated_at,
-       (SELECT max(measured_at) FROM standing_reading AS reading
-        WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL
-          AND measured_at <= %(until)s) AS last_weight_at
+       (SELECT measured_at FROM standing_reading AS reading
+        WHERE reading.patient_id = patient.patient_id AND quarantine_reason IS NULL AND measured_at <= %(until)s
+        ORDER BY measured_at DESC LIMIT 1) AS last_weight_at
 FROM patient WHERE patient_id = ANY(%(patient_ids)s)
 """
 MERGED: LiteralString = "SELECT patient_id, record_id FROM merged_records(%(patient_ids)s, %(now)s)"
@@ -275,6 +278,14 @@ def claim(conn: Connection, *, now: datetime, longest: timedelta, limit: int) ->
     """Patients with new readings or whose hour has come, locked until the transaction ends; others' are skipped."""
     with conn.cursor(row_factory=class_row(Claimed)) as cursor:
         return cursor.execute(CLAIM, {"now": now, "ahead": now + longest, "limit": limit}).fetchall()
+
+
+@contextmanager
+def planned_once(conn: Connection) -> Iterator[None]:
+    """Of what is read by a patient's keys, whoever it is: planned anew each time, that took longer than the answers."""
+    conn.execute(PLANNED_ONCE)
+    yield
+    conn.execute(PLANNED_AS_EVER)
 
 
 def read(conn: Connection, claimed: Iterable[Claimed], *, now: datetime) -> dict[str, Record]:

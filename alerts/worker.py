@@ -174,20 +174,22 @@ class Worker:
         claimed = store.claim(conn, now=now, longest=AGAIN + 2 * postponed, limit=AT_ONCE)
         if not claimed:
             return 0
-        batch = Batch(
-            conn=conn,
-            choice=choice_store.choice(conn),
-            outages=outage_store.outages(conn, [patient.patient_id for patient in claimed], now=now),
-            pauses=pause_store.pauses(conn, [patient.patient_id for patient in claimed]),
-            now=now,
-            retry_at=now + postponed,
-            router=Router(conn=conn, now=now),
-        )
-        records = store.read(conn, claimed, now=now)
+        patient_ids = [patient.patient_id for patient in claimed]
+        with store.planned_once(conn):
+            batch = Batch(
+                conn=conn,
+                choice=choice_store.choice(conn),
+                outages=outage_store.outages(conn, patient_ids, now=now),
+                pauses=pause_store.pauses(conn, patient_ids),
+                now=now,
+                retry_at=now + postponed,
+                router=Router(conn=conn, now=now),
+            )
+            records = store.read(conn, claimed, now=now)
         for patient in claimed:
             batch.take(patient, records)
         batch.write()
-        self.postponed.difference_update(patient.patient_id for patient in claimed)
+        self.postponed.difference_update(patient_ids)
         self.postponed.update(batch.failed)
         log.info(
             "assessed",

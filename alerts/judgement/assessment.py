@@ -80,8 +80,8 @@ def assess(facts: Facts, *, now: datetime, known_until: datetime | None) -> Asse
 
 def shadowed(facts: Facts) -> list[Verdict]:
     """What the shadow detector says of the newest weight, if there are both."""
-    duty, daily = facts.choice.shadow, baseline.daily_weights(facts.weights, zone=facts.zone)
-    if duty is None or not daily:
+    duty = facts.choice.shadow
+    if duty is None or not (daily := baseline.daily_weights(facts.weights, zone=facts.zone)):
         return []
     day = Day(facts=replace(facts, plan=duty.on(facts.plan)), daily=daily)
     return [replace(_verdict(day, DETECTORS[duty.detector]), shadow=True)]
