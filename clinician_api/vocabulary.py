@@ -159,6 +159,7 @@ REASONS = EXCLUSIONS | {
     "deleted_upstream": message("deleted by its source"),
     "read_again": message("misread at first, read again since"),
     "later_that_day": message("not the first of the day"),
+    "not_believed": message("too far from the weights around it"),
 }
 SOURCES = {"manual": message("by hand"), "reassigned": message("another patient's scale")}
 """Where a weight came from, if from no scale of the patient's: dialects are called by their own names."""

@@ -1,8 +1,9 @@
 """How does a body's weight go from day to day, and what truth lies behind it?
 
 The noise is measured on healthy self-trackers (noise.md): Var(k days) = 2 s^2 + k q^2, heavy tails. The walk is drawn
-back to the dry weight, so that months stay believable. The decompensations follow clinical.md §3.2. Not calibrated yet:
-nobody has compared what detectors score on these bodies with what they score in the field.
+back to the dry weight, so that months stay believable. The decompensations follow clinical.md §3.2.
+What detectors score is measured on `chronicle`, the same body with all that happens to real series, which is compared
+with the field (`vigie bench calibration`).
 """
 
 from collections.abc import Sequence

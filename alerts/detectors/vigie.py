@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.detectors import vigie_course, vigie_features
-from alerts.detectors.detector import NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
+from alerts.detectors.detector import NO_DAYS, NOTHING, TOLERANCE_KG, Days, Kilograms, Known, Scores
 from alerts.detectors.vigie_course import Course, Grid
 from alerts.detectors.vigie_features import EVERY, NEWEST, Seen
 from alerts.detectors.vigie_weights import BIAS, OUT, WEIGHTS
@@ -221,6 +221,13 @@ def gain_kg(score: float, *, plan: Plan) -> float:
 def stands_in(days: Days) -> bool:
     """Whether the newest day's score is the guideline's."""
     return int(days[-1] - days[0]) < WAIT_DAYS
+
+
+def waiting(days: Days, kg: Kilograms, *, known: Known = NOTHING) -> Days:
+    """The days whose weight is not believed: no second one has agreed with it, or only that one is used."""
+    if np.ptp(kg) <= vigie_course.JUMP_KG:
+        return NO_DAYS
+    return np.asarray(days[~vigie_course.course(grid([(days, kg, known)])).believed[0, days - days[0]]])
 
 
 def would_not_fire_at_kg(days: Days, kg: Kilograms, *, plan: Plan, known: Known = NOTHING) -> float | None:

@@ -24,6 +24,8 @@ SHOWN = timedelta(days=14)
 WATCH_SHARE = 0.75
 """Of the alert's threshold: above it somebody is watched. Beside 1 false alert a year Vigie's own detector then watches
 0.8 to 1.5 times in vain, others 0.5 to 2.8 times: docs/detectors.md."""
+NOT_BELIEVED = "not_believed"
+"""Of a weight that Vigie's own detector does not use, too far from those before it and from the next."""
 SHARE = "watch_share"
 """Among the parameters of a watch's evidence, and of no other's."""
 
@@ -140,7 +142,7 @@ class Day:
 
     def _scored(self, detector: Detector, threshold: Threshold, parameters: dict[str, float]) -> Evidence:
         score = self.score(detector)
-        return self._evidence(
+        found = self._evidence(
             detector=detector.NAME,
             version=detector.VERSION,
             parameters=parameters,
@@ -149,6 +151,16 @@ class Day:
             sentence=self._sentence(detector, threshold, score=score),
             counterfactual_kg=self._would_not_fire_at_kg(detector, threshold.exceeded),
         )
+        not_believed = self._not_believed(detector, threshold.exceeded)
+        readings = [_ignored(one) if one.measured_at in not_believed else one for one in found.readings]
+        return found.model_copy(update={"readings": readings}) if not_believed else found
+
+    def _not_believed(self, detector: Detector, threshold: float) -> frozenset[datetime]:
+        """Only of what fires, as there."""
+        if detector is not vigie or not exceeds(self.score(detector), threshold):
+            return frozenset()
+        days = set(vigie.waiting(self.days, self.kg, known=self.known).tolist())
+        return frozenset(day.measured_at for day in self.daily if day.day in days) if days else frozenset()
 
     def _would_not_fire_at_kg(self, detector: Detector, threshold: float) -> float | None:
         """Only of what fires: nobody is shown another's, and a search costs more than the score."""
@@ -270,6 +282,10 @@ class Day:
             if since <= doubted.measured_at <= self.at
         ]
         return sorted(shown, key=lambda reading: (reading.measured_at, reading.weight_kg, reading.ignored or ""))
+
+
+def _ignored(used: UsedReading) -> UsedReading:
+    return used if used.ignored else used.model_copy(update={"ignored": NOT_BELIEVED})
 
 
 def _excused(facts: Facts) -> list[date]:

@@ -12,7 +12,7 @@ from alerts.detectors import cardiauvergne, guideline_loss, silence, vigie, wast
 from alerts.detectors.silence import Span
 from alerts.judgement import assessment, baseline, months
 from alerts.judgement.baseline import DailyWeight, Weight
-from alerts.judgement.day import SHARE, Day, Doubted, Facts
+from alerts.judgement.day import NOT_BELIEVED, SHARE, Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
@@ -71,7 +71,13 @@ def _judge(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequenc
     untold = [replace(day, used=tuple(replace(weight, confirmed=False) for weight in day.used)) for day in daily]
     computed = _judge_told(evidence, daily=untold, doubted=doubted)
     version = UNTOLD.get(computed.detector, computed.version)
-    return computed.model_copy(update={"confirmed": None, "version": version})
+    readings = [one.model_copy(update={"ignored": _then(one.ignored)}) for one in computed.readings]
+    return computed.model_copy(update={"confirmed": None, "version": version, "readings": readings})
+
+
+def _then(ignored: str | None) -> str | None:
+    """Why a weight was ignored, before it was said of those that a detector did not believe."""
+    return None if ignored == NOT_BELIEVED else ignored
 
 
 def _judge_told(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequence[Doubted]) -> Evidence:
@@ -142,7 +148,7 @@ def _zone(evidence: Evidence) -> ZoneInfo:
 
 
 def _used(evidence: Evidence) -> list[UsedReading]:
-    return [*evidence.earlier, *(one for one in evidence.readings if one.ignored is None)]
+    return [*evidence.earlier, *(one for one in evidence.readings if _then(one.ignored) is None)]
 
 
 def _days(evidence: Evidence) -> list[DailyWeight]:
@@ -164,7 +170,7 @@ def _doubted(evidence: Evidence) -> list[Doubted]:
     return [
         Doubted(measured_at=one.measured_at, weight_kg=one.weight_kg, reason=one.ignored)
         for one in evidence.readings
-        if one.ignored not in {None, "later_that_day"} and one.ignored
+        if one.ignored not in {None, "later_that_day", NOT_BELIEVED} and one.ignored
     ]
 
 

@@ -13,7 +13,7 @@ from alerts.explain_command import UnknownEpisodeError, explain
 from alerts.judgement import assessment, baseline, explanation
 from alerts.judgement.baseline import Weight
 from alerts.judgement.choice import Choice, Duty
-from alerts.judgement.day import Day, Doubted, Facts
+from alerts.judgement.day import NOT_BELIEVED, Day, Doubted, Facts
 from alerts.judgement.explanation import UnexplainableError
 from alerts.judgement.registry import DETECTORS
 from schemas import database
@@ -75,7 +75,11 @@ def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
     untold = [replace(weight, confirmed=False) for weight in known]
     for finding in assessment.assess(replace(facts, weights=untold), now=now, known_until=None).findings:
         version = "3" if finding.evidence.detector == "vigie" else finding.evidence.version
-        before = finding.evidence.model_copy(update={"confirmed": None, "version": version})
+        used = [
+            one.model_copy(update={"ignored": None}) if one.ignored == NOT_BELIEVED else one
+            for one in finding.evidence.readings
+        ]
+        before = finding.evidence.model_copy(update={"confirmed": None, "version": version, "readings": used})
         again = explanation.from_readings(before, weights=known, doubted=facts.doubted)
         assert explanation.differences(before, again) == []
         assert explanation.differences(before, explanation.from_itself(before)) == []
@@ -108,6 +112,17 @@ def test_every_episode_of_the_worker_explains_itself(raised: str, capsys: pytest
         assert "later_that_day" in said
         explain(conn, 1, readings_too=True, as_json=True)
         assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
+def test_evidence_says_which_weight_the_detector_did_not_believe() -> None:
+    kg = [*STEADY, *STEADY, 84.6, 80.1, 80.2, 81.5, 82.4, 83.3]
+    known = [Weight(measured_at=START + timedelta(days=day), weight_kg=one) for day, one in enumerate(kg)]
+    facts = Facts(plan=Plan(), zone=ZoneInfo("Europe/Paris"), enrolled_at=START, weights=known)
+    now = START + timedelta(days=len(kg))
+    stored = assessment.assess(facts, now=now, known_until=None).of("decompensation")[0].evidence
+    assert stored.score > stored.threshold
+    assert [one.weight_kg for one in stored.readings if one.ignored == NOT_BELIEVED] == [84.6]
+    assert explanation.differences(stored, explanation.from_itself(stored)) == []
 
 
 def test_a_released_weight_alerts_at_once_and_explains_itself(database_url: str, connection: Connection) -> None:
