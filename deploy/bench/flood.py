@@ -2,8 +2,9 @@
 
     python -m deploy.bench.flood PORT READINGS DEVICES RATE [native|openscale]    (RATE 0: as fast as it goes)
 
-Prints one JSON object: seconds, and at a rate the milliseconds from sending a reading to its receipt, p50 and p99. At a
-rate each reading says when it was sent, for who measures to the commit.
+Prints one JSON object: when it began (epoch), seconds, and at a rate the milliseconds from sending a reading to its
+receipt, p50 and p99. At a rate each reading says when it was sent, for who measures to the commit. The packets are made
+beforehand, whoever is to take them: on one machine, what the load costs is taken from who is measured.
 """
 
 import json
@@ -26,12 +27,9 @@ PATIENCE_SECONDS = 60
 class Flood:
     """One connection for all scales; counts what the broker has taken, and notes when receipts come."""
 
-    def __init__(self, port: int, *, devices: int, listen: bool, dialect: str) -> None:
+    def __init__(self, port: int, *, listen: bool) -> None:
         self.receipted: dict[int, float] = {}
-        self._devices = devices
-        self._listen = listen
-        self._dialect = dialect
-        self._taken = 0
+        self._sent = self._taken = 0
         self._changed = threading.Condition()
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,43 +38,64 @@ class Flood:
             self._socket.sendall(packets.subscribe("vigie/1/bench/+/receipt"))
         threading.Thread(target=self._read, daemon=True).start()
 
-    def send(self, seqs: range) -> None:
-        """Publish these readings, never more than a window ahead of the broker."""
-        for start in range(seqs.start, seqs.stop, 100):
-            some = range(start, min(seqs.stop, start + 100))
-            self.wait_for(some.start - WINDOW + 1)
-            self._socket.sendall(b"".join([self._reading(seq) for seq in some]))
+    def send(self, made: list[bytes]) -> None:
+        """Publish these, never more than a window ahead of the broker."""
+        for start in range(0, len(made), 100):
+            some = made[start : start + 100]
+            self.wait_for(self._sent - WINDOW + 1)
+            self._socket.sendall(b"".join(some))
+            self._sent += len(some)
 
     def wait_for(self, count: int) -> None:
         """Until the broker has taken so many."""
         with self._changed:
             self._changed.wait_for(lambda: self._taken >= count)
 
-    def _reading(self, seq: int) -> bytes:
-        topic, payload = openscale(seq, self._devices) if self._dialect == "openscale" else reading(seq, self._devices)
-        if self._listen:
-            payload = payload[:-1] + f', "sent_at": "{real_now().isoformat()}"}}'.encode()
-        return packets.publish(topic, payload, mid=seq % 65535 + 1)
-
     def _read(self) -> None:
         splitter = packets.Splitter()
         while data := self._socket.recv(65536):
             now = time.perf_counter()
-            taken = 0
+            taken, answers = 0, []
             for kind, body in splitter.feed(data):
                 if kind == packets.PUBACK:
                     taken += 1
                 elif kind == packets.PUBLISH:
-                    self._note(body, now)
+                    answers.append(self._note(body, now))
+            if answers:
+                self._socket.sendall(b"".join(answers))
             with self._changed:
                 self._taken += taken
                 self._changed.notify()
 
-    def _note(self, body: bytes, now: float) -> None:
+    def _note(self, body: bytes, now: float) -> bytes:
+        """Remember a receipt; the answer to it."""
         mid, payload = packets.published(body)
         for seq in json.loads(payload)["stored"]:
             self.receipted.setdefault(seq, now)
-        self._socket.sendall(packets.acknowledgement(mid))
+        return packets.acknowledgement(mid)
+
+
+def make(readings: int, devices: int, *, dialect: str, stamped: bool) -> list[bytes]:
+    """The packets; `stamped` ones end in a time that `stamp` puts there."""
+    tell = openscale if dialect == "openscale" else reading
+    made = []
+    for seq in range(readings):
+        topic, payload = tell(seq, devices)
+        if stamped:
+            payload = payload[:-1] + b', "sent_at": "' + _now() + b'"}'
+        made.append(packets.publish(topic, payload, mid=seq % 65535 + 1))
+    return made
+
+
+def stamp(made: list[bytes]) -> list[bytes]:
+    """The same, sent now."""
+    end = _now() + b'"}'
+    return [packet[: -len(end)] + end for packet in made]
+
+
+def _now() -> bytes:
+    """Always of one length."""
+    return real_now().isoformat(timespec="microseconds").encode()
 
 
 def reading(seq: int, devices: int) -> tuple[str, bytes]:
@@ -99,26 +118,27 @@ def openscale(seq: int, devices: int) -> tuple[str, bytes]:
 
 def main(port: int, readings: int, devices: int, rate: int, dialect: str) -> dict[str, object]:
     """Send, and wait until the broker has all; at a rate also until all are receipted."""
-    flood = Flood(port, devices=devices, listen=rate > 0, dialect=dialect)
-    began = time.perf_counter()
+    made = make(readings, devices, dialect=dialect, stamped=rate > 0)
+    flood = Flood(port, listen=rate > 0)
+    at, began = real_now().timestamp(), time.perf_counter()
     if not rate:
-        flood.send(range(readings))
+        flood.send(made)
         flood.wait_for(readings)
-        return {"seconds": time.perf_counter() - began}
+        return {"began": at, "seconds": time.perf_counter() - began}
     sent: dict[int, float] = {}
     step = max(1, rate // 1000)
     for start in range(0, readings, step):
         time.sleep(max(0.0, began + start / rate - time.perf_counter()))
         now = time.perf_counter()
         sent |= dict.fromkeys(range(start, min(readings, start + step)), now)
-        flood.send(range(start, min(readings, start + step)))
+        flood.send(stamp(made[start : start + step]))
     seconds = time.perf_counter() - began
     end = time.monotonic() + PATIENCE_SECONDS
     while len(flood.receipted) < readings and time.monotonic() < end:
         time.sleep(0.05)
     taken = [flood.receipted[seq] - sent[seq] for seq in sent if seq in flood.receipted]
     p50, p99 = (np.quantile(np.array(taken) * 1000, [0.5, 0.99]).round(2).tolist()) if taken else (None, None)
-    return {"seconds": seconds, "missing": readings - len(taken), "p50": p50, "p99": p99}
+    return {"began": at, "seconds": seconds, "missing": readings - len(taken), "p50": p50, "p99": p99}
 
 
 if __name__ == "__main__":

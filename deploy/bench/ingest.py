@@ -151,15 +151,15 @@ def live(bench: Bench, conn: database.Connection, name: str) -> dict[str, float]
     count = bench.readings // SLOW.get(name, 1)
     forget(bench, conn)
     with consumer(bench, name) as consumers:
-        before, began = _cpu(bench, consumers), real_now()
+        before = _cpu(bench, consumers)
         flooding = flood(bench, count, dialect="openscale" if name == "vigie_without_receipts" else "native")
         until(conn, name, count)
-        flooding.wait()
+        began = told(flooding)["began"]
         cpu, peak = _cpu(bench, consumers), sum(_peak_mb(one) for one in consumers)
         commits = _commits(conn, name)
     spent = {part: round((cpu[part] - before[part]) * 100_000 / count, 2) for part in cpu}
     return {
-        "live_per_second": round(sum(rows for _, rows in commits) / (commits[-1][0] - began).total_seconds()),
+        "live_per_second": round(sum(rows for _, rows in commits) / (commits[-1][0].timestamp() - began)),
         **{f"{part}_cpu_s_per_100k": value for part, value in spent.items()},
         "peak_mb": round(peak, 1),
     }

@@ -19,6 +19,7 @@ from ingest.wire.client import ByHand
 from ingest.wire.packets import MalformedError, Packet, Published
 
 READ_BYTES = 256 * 1024
+PUBACK_BYTES = 4  # and more with a reason, or within TLS
 _NAMES = (
     "_sock", "_sock_recv", "_in_packet", "_packet_handle", "_packet_queue", "_loop_rc_handle", "_last_bytes_received",
     "_protocol", "_ping_t",
@@ -34,9 +35,12 @@ class BulkClient(ByHand):
     def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
         super().__init__(client_id=client_id, protocol=protocol, kept=kept)
         self._rest = b""
+        self._sends = False
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 paho's signature
         """Read once, as much as is there. paho's own thread calls it when the socket has something."""
+        if self._sends:
+            self._wake_at(1)  # TLS may hold part of what is missing
         try:
             data = self._sock_recv(READ_BYTES)
         except BlockingIOError:
@@ -93,7 +97,8 @@ class BulkClient(ByHand):
     def send(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Publish with QoS 1, as one packet of paho's queue; by a client that publishes nothing else.
 
-        The next may follow when `acknowledged` has counted all of these, since each batch begins with 1 again.
+        The next may follow when `acknowledged` has counted all of these, since each batch begins with 1 again. Nobody
+        is woken for each answer, only when there are bytes for all of them.
         """
         properties = self._protocol == MQTTProtocolVersion.MQTTv5
         written = [
@@ -101,7 +106,14 @@ class BulkClient(ByHand):
             for mid, (topic, payload) in enumerate(messages, start=1)
         ]
         if written:
+            self._sends = True
+            self._wake_at(len(written) * PUBACK_BYTES)
             self._packet_queue(PacketTypes.PUBLISH << 4, b"".join(written), 0, 1)
+
+    def _wake_at(self, size: int) -> None:
+        """When so many bytes are there, `loop_read` is called, once; until then the thread sleeps."""
+        if isinstance(self._sock, socket.socket):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 @cache

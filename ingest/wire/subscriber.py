@@ -5,6 +5,7 @@ comes again. At a database outage of hours everything is full, nothing is lost.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -24,6 +25,7 @@ MANY = 500
 BATCH_BYTES = 8 * 1024 * 1024
 RETRY_SECONDS = (0.1, 5.0)
 LOOK_SECONDS = 0.5
+STORING_SECONDS, NAP_SECONDS = 50e-6, 0.01  # what a reading takes at least; the longest nap
 BEHIND_SECONDS = 30.0  # a full window for so long, and who weighs now is let past the queue
 
 log = structlog.get_logger()
@@ -33,12 +35,19 @@ class Lane:
     """One session with the broker, over one connection after another; what it brings waits in `pending`."""
 
     def __init__(
-        self, access: Access, session: Session, *, now: Callable[[], datetime], news: threading.Condition
+        self,
+        access: Access,
+        session: Session,
+        *,
+        now: Callable[[], datetime],
+        news: threading.Condition,
+        awaited: Callable[[], bool] = lambda: True,
     ) -> None:
         self.detail = "connecting to the broker"
         self.pending: deque[Delivery] = deque()
         self.connection: Connection | None = None
         self._access, self._session, self._now, self._news = access, session, now, news
+        self._awaited = awaited
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_connected, name=session.client_id, daemon=True)
 
@@ -103,9 +112,16 @@ class Lane:
             self._say(connection.detail)
 
     def _deliver(self, deliveries: list[Delivery]) -> None:
+        """Hand over; while nobody waits for it, let more come before it is read.
+
+        Reading each message as it comes, while the database is busy with others, had cost more than all the rest.
+        """
         with self._news:
             self.pending.extend(deliveries)
-            self._news.notify()
+            if awaited := self._awaited():
+                self._news.notify()
+        if not awaited:
+            time.sleep(min(NAP_SECONDS, len(self.pending) * STORING_SECONDS))
 
     def _say(self, detail: str) -> None:
         if detail != self.detail:
@@ -133,6 +149,8 @@ class Subscriber:
     ) -> None:
         self._access, self._share, self._now, self._stop, self._able = access, share, now, stop, able
         self._news = threading.Condition()
+        self._ready: Callable[[], bool] = lambda: True
+        self._waiting = False
         self._name = CLIENT_ID if share.worker in (None, 1) else f"{CLIENT_ID}-{share.worker}"
         self._main = self._lane(self._name, kept=True)
         self._present: Lane | None = None
@@ -162,9 +180,12 @@ class Subscriber:
 
         Taken earlier, a batch would be smaller, and wait behind other small ones; many are worth decoding meanwhile.
         """
+        self._ready = ready
         while not self._stop.is_set():
             with self._news:
-                self._news.wait_for(lambda: (pending := self._pending) and (pending >= MANY or ready()), timeout=0.2)
+                self._waiting = True
+                self._news.wait_for(self._is_worth_it, timeout=0.2)
+                self._waiting = False
             for lane in self._lanes():
                 if batch := lane.take():
                     yield batch
@@ -174,9 +195,13 @@ class Subscriber:
         with self._news:
             self._news.notify()
 
-    @property
-    def _pending(self) -> int:
-        return sum(len(lane.pending) for lane in self._lanes())
+    def _is_worth_it(self) -> bool:
+        """Whether what is pending is worth a batch now."""
+        pending = sum(len(lane.pending) for lane in self._lanes())
+        return pending > 0 and (pending >= MANY or self._ready())
+
+    def _is_awaited(self) -> bool:
+        return self._waiting and self._is_worth_it()
 
     @property
     def outstanding(self) -> int:
@@ -201,7 +226,7 @@ class Subscriber:
             filters=lambda shared: subscriptions.filters(share, shared=shared),
             needed=subscriptions.NATIVE,
         )
-        return Lane(self._access, session, now=self._now, news=self._news)
+        return Lane(self._access, session, now=self._now, news=self._news, awaited=self._is_awaited)
 
     def _watch(self) -> None:
         while not self._stop.wait(min(LOOK_SECONDS, BEHIND_SECONDS)):

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from psycopg import _queries
 
 from ingest import service
 from ingest.adapters.arrival import Arrival
@@ -311,6 +312,10 @@ def test_what_was_told_is_bounded() -> None:
     for number in range(3):
         told.remember({Scale("home", f"{number}-{one}"): Seen(at=NOW, alive=True) for one in range(15_000)})
     assert len(told._told) <= sightings.MOST_TOLD  # noqa: SLF001 memory is what this is about
+
+
+def test_psycopg_keeps_the_statement_taken_apart() -> None:
+    assert len(ordinary.STORE_IN_BRIEF) <= _queries.MAX_CACHED_STATEMENT_LENGTH
 
 
 def test_columns_arrive_as_they_were(connection: Connection) -> None:
