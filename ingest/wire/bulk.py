@@ -9,6 +9,7 @@ needs what `_NAMES` lists, of paho 2.2 (pinned by requirements.lock); `works()` 
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -112,8 +113,10 @@ class BulkClient(ByHand):
 
     def _wake_at(self, size: int) -> None:
         """When so many bytes are there, `loop_read` is called, once; until then the thread sleeps."""
-        if isinstance(self._sock, socket.socket):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
+        sock = self._sock
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):  # lost meanwhile, which paho's thread will say
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 @cache

@@ -109,6 +109,9 @@ def test_nobody_is_woken_for_a_part_of_the_answers() -> None:
             one.loop_read()
             theirs.sendall(b"\xd0\x00")
             assert select.select([ours], [], [], 10)[0], "what else the broker says is heard at once"
+            theirs.close()
+            ours.close()
+            one.send([("d", b"4")])  # by a thread that does not know it yet
     assert counted == [3]
 
 
