@@ -9,7 +9,6 @@ needs what `_NAMES` lists, of paho 2.2 (pinned by requirements.lock); `works()` 
 import socket
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -20,7 +19,7 @@ from ingest.wire.client import ByHand
 from ingest.wire.packets import MalformedError, Packet, Published
 
 READ_BYTES = 256 * 1024
-PUBACK_BYTES = 4  # and more with a reason, or within TLS
+ANSWERING_SECONDS, NAP_SECONDS = 20e-6, 0.001  # what a broker takes for a publish; the longest nap
 _NAMES = (
     "_sock", "_sock_recv", "_in_packet", "_packet_handle", "_packet_queue", "_loop_rc_handle", "_last_bytes_received",
     "_protocol", "_ping_t",
@@ -36,12 +35,10 @@ class BulkClient(ByHand):
     def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, kept: bool) -> None:
         super().__init__(client_id=client_id, protocol=protocol, kept=kept)
         self._rest = b""
-        self._sends = False
+        self._unanswered = 0
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 paho's signature
         """Read once, as much as is there. paho's own thread calls it when the socket has something."""
-        if self._sends:
-            self._wake_at(1)  # TLS may hold part of what is missing
         try:
             data = self._sock_recv(READ_BYTES)
         except BlockingIOError:
@@ -74,6 +71,9 @@ class BulkClient(ByHand):
                 return code
         if taken:
             self.acknowledged(taken)
+            self._unanswered -= taken
+            if self._unanswered > 0:  # woken for each answer, we cost more than all the rest
+                time.sleep(min(NAP_SECONDS, self._unanswered * ANSWERING_SECONDS))
         if came:
             self.take(came)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -98,8 +98,7 @@ class BulkClient(ByHand):
     def send(self, messages: Iterable[tuple[str, bytes]]) -> None:
         """Publish with QoS 1, as one packet of paho's queue; by a client that publishes nothing else.
 
-        The next may follow when `acknowledged` has counted all of these, since each batch begins with 1 again. Nobody
-        is woken for each answer, only when there are bytes for all of them.
+        The next may follow when `acknowledged` has counted all of these, since each batch begins with 1 again.
         """
         properties = self._protocol == MQTTProtocolVersion.MQTTv5
         written = [
@@ -107,16 +106,8 @@ class BulkClient(ByHand):
             for mid, (topic, payload) in enumerate(messages, start=1)
         ]
         if written:
-            self._sends = True
-            self._wake_at(len(written) * PUBACK_BYTES)
+            self._unanswered = len(written)
             self._packet_queue(PacketTypes.PUBLISH << 4, b"".join(written), 0, 1)
-
-    def _wake_at(self, size: int) -> None:
-        """When so many bytes are there, `loop_read` is called, once; until then the thread sleeps."""
-        sock = self._sock
-        if isinstance(sock, socket.socket):
-            with suppress(OSError):  # lost meanwhile, which paho's thread will say
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)
 
 
 @cache

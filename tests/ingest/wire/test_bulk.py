@@ -1,7 +1,6 @@
 """Reading in bulk is reading as paho does, however the bytes come; and a paho that is not as we know it is noticed."""
 
 import itertools
-import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,27 +91,6 @@ def test_acknowledgements_of_ours_are_counted_and_ours_go_out_as_one() -> None:
     assert [(p.topic, p.mid) for p in (packets.published(x, properties=True) for x in packets.split(sent)[0][2:])] == [
         (b"a", 1), (b"b", 2)
     ]  # fmt: skip
-
-
-def test_nobody_is_woken_for_a_part_of_the_answers() -> None:
-    with client(BulkClient, V5) as (one, _, _), socket.create_server(("127.0.0.1", 0)) as server:
-        counted: list[int] = []
-        one.acknowledged = counted.append
-        with socket.create_connection(server.getsockname()) as ours, server.accept()[0] as theirs:
-            ours.setblocking(False)
-            one._sock = ours  # noqa: SLF001 what paho's connect does
-            one.send([("a", b"1"), ("b", b"2"), ("c", b"3")])
-            theirs.sendall(b"\x40\x02\x00\x01\x40\x02\x00\x02\x40")
-            assert not select.select([ours], [], [], 0.1)[0]
-            theirs.sendall(b"\x02\x00\x03")
-            assert select.select([ours], [], [], 10)[0]
-            one.loop_read()
-            theirs.sendall(b"\xd0\x00")
-            assert select.select([ours], [], [], 10)[0], "what else the broker says is heard at once"
-            theirs.close()
-            ours.close()
-            one.send([("d", b"4")])  # by a thread that does not know it yet
-    assert counted == [3]
 
 
 def test_this_paho_is_as_we_know_it_and_another_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
