@@ -30,7 +30,7 @@
     remember(rowOf(link));
   }
   function typing(target) { return target.matches("input:not([type=hidden]):not([type=radio]), textarea, select, [contenteditable]"); }
-  // 1 to 9 say how the first episode ended; the hand is then on "Save, next patient", so Enter keeps it.
+  // 1 to 9 say how the first episode ended; the hand is then on "Save, next", so Enter keeps it.
   function choose(nth) {
     const chip = drawer().querySelector("details[open] .chips")?.querySelectorAll("input")[nth - 1];
     if (!chip) return false;

@@ -1,7 +1,7 @@
 """What can be done without leaving the list? Take, put off, close, mark as reviewed, undo, filter."""
 
 from datetime import datetime
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, LiteralString, get_args
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -68,6 +68,13 @@ def choose(
     return _to_list()
 
 
+# Who has two alerts is finished with before the next patient: one chart, one call.
+WAITS_TOO: LiteralString = """
+SELECT FROM episode WHERE patient_id = %(patient_id)s AND episode_id <> %(but)s AND closed_at IS NULL
+  AND severity <> 'watch' AND state = 'new' AND snoozed_until IS NULL LIMIT 1
+"""
+
+
 @router.post("/worklist/act", dependencies=[OwnForm])
 def act(  # noqa: PLR0913, PLR0917 a form's fields
     conn: Transaction, user: SignedIn, now: Now, page: ThePage,
@@ -80,7 +87,7 @@ def act(  # noqa: PLR0913, PLR0917 a form's fields
     day: Annotated[str, Form()] = "",
     then: Annotated[Literal["stay", "next"], Form()] = "stay",
 ) -> Response:  # fmt: skip
-    """Take an episode, put it off or close it in the drawer; then the same patient, or the next of the list."""
+    """Take an episode, put it off or close it in the drawer; then the same patient, or what waits next."""
     said = Act(
         request_id=request_id, episode_id=episode_id, action=action, note=episodes.typed(note), author=user.user_id,
         at=now, until=_until(action, day, now=now),
@@ -91,7 +98,8 @@ def act(  # noqa: PLR0913, PLR0917 a form's fields
         return worklist.answer(conn, page, user, Asked(open=patient_id, problem=problem, kept=kept), status=422)
     if not episodes.is_of(conn, episode_id, patient_id):
         return worklist.answer(conn, page, user, Asked(problem=page.words.text(GONE), kept=kept), status=410)
-    after = worklist.following(conn, page, user, patient_id) if then == "next" else patient_id
+    more = then == "next" and conn.execute(WAITS_TOO, {"patient_id": patient_id, "but": episode_id}).fetchone()
+    after = worklist.following(conn, page, user, patient_id) if then == "next" and not more else patient_id
     if not episodes.do(conn, said):
         problem = episodes.closed_meanwhile(conn, page, episode_id)
         return worklist.answer(conn, page, user, Asked(open=patient_id, problem=problem, kept=kept), status=409)

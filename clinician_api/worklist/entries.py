@@ -78,6 +78,11 @@ class Entry:
         return self.state != "new" or self.snoozed_until is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether an alert waits here for somebody."""
+        return not self.rests and self.severity != "watch"
+
+    @property
     def is_informative(self) -> bool:
         """Nobody need call: it may be acknowledged with others."""
         return self.severity == "watch" or self.back_in_band_at is not None

@@ -171,12 +171,18 @@ def _choices(page: Page, tags: list[str], teams: dict[int | None, Team]) -> list
 
 
 def following(conn: Connection, page: Page, user: User, patient_id: str) -> str | None:
-    """Who stands after this patient on the list as it is now; None after the last."""
+    """Who stands after this patient on the list as it is now; after the last, who waits further up: risen since.
+
+    None once nobody waits.
+    """
     wanted = _wanted(page, user, filters.kept(conn, user.user_id), Asked())
-    sections = _sections_of(entries.entries(conn, wanted), {}, wanted)
-    order = [entry.patient_id for section in sections for entry in section.entries]
-    rest = order[order.index(patient_id) + 1 :] if patient_id in order else order
-    return rest[0] if rest else None
+    order = [entry for section in _sections_of(entries.entries(conn, wanted), {}, wanted) for entry in section.entries]
+    place = next((n for n, entry in enumerate(order) if entry.patient_id == patient_id), -1)
+    later, earlier = order[place + 1 :], order[: max(place, 0)]
+    if place >= 0 and order[place].waits:
+        earlier = [entry for entry in earlier if entry.waits and entry.reviewed_at is None]
+        later = [entry for entry in later if entry.waits] + earlier
+    return later[0].patient_id if later else None
 
 
 # Most rows of a page look as they did a moment ago. What "2 min ago" says changes with the minute.

@@ -24,7 +24,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 DOCS = Path(__file__).parents[2] / "docs" / "screenshots"
 IN_DOCS = {
     "worklist-wide": "worklist-1280", "patient-wide": "patient-1280", "worklist-phone": "worklist-390",
-    "drawer-wide": "worklist-drawer-1280", "trial-wide": "trial-1280", "monday-phone": "monday-390",
+    "patient-phone": "patient-390", "trial-wide": "trial-1280", "monday-phone": "monday-390",
 }  # fmt: skip
 COLLEAGUE = "cardiologue@vigie.example"
 PATHS = {
@@ -101,7 +101,7 @@ class Album:
         self.patient(page.locator(".row-card").first.get_attribute("data-patient") or "")
         for name, path in PATHS.items():
             page.goto(path)
-            self.keep(name)
+            self.keep(name, whole=name != "monday")  # 200 rows, each a card on a phone
         self.trial(email, password)
         made_states.take(page, self.conn, self.keep)
         self.merged()
@@ -109,6 +109,7 @@ class Album:
         self.waiting()
         self.offline()
         self.refused()
+        self.enter(email, password)
         self.broken()
 
     def enter(self, email: str, password: str) -> None:

@@ -49,7 +49,7 @@ def test_a_nurse_works_through_the_list_by_keyboard_alone(clinic: Site, screen: 
     page.keyboard.press("Enter")
     expect(page.locator("#drawer-title")).to_be_focused()
     expect(page.locator("#drawer")).to_contain_text("Petit")
-    press(page, "Prendre en charge, patient suivant")
+    press(page, "Prendre en charge, suivant")
     expect(page.locator("#drawer")).to_have_attribute("data-patient", "p-0007")
     expect(page.locator("#drawer-title")).to_be_focused()
     expect(page.locator('[data-patient="p-0003"]').first).to_contain_text("Pris par Anne Roux")
