@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from psycopg.rows import class_row
 
-from alerts.detectors import wasting
 from alerts.judgement import anchors, months
 from alerts.judgement.assessment import HISTORY, Doubted, Facts
 from alerts.judgement.baseline import Weight
@@ -357,17 +356,13 @@ def _readings(
 
 
 def _has_ended(readings: Sequence[ReadingRow], patient: PatientRow, *, seen: datetime | None) -> bool:
-    """Whether something new is of the first day of four weeks: then those before have just ended."""
-    days = [(_day(row.measured_at, patient), row.recorded_at) for row in readings if row.quarantine_reason is None]
-    if not days:
-        return False
-    number = wasting.number_of(max(days)[0])
-    first = min(day for day, _ in days if wasting.number_of(day) == number)
-    return any(day == first and (seen is None or recorded_at > seen) for day, recorded_at in days)
-
-
-def _day(at: datetime, patient: PatientRow) -> int:
-    return at.astimezone(ZoneInfo(patient.time_zone)).toordinal()
+    """Whether four weeks have just ended for this patient."""
+    try:
+        zone = ZoneInfo(patient.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return False  # this patient's own judgement will say so, and no other's
+    accepted = [(row.measured_at, row.recorded_at) for row in readings if row.quarantine_reason is None]
+    return months.has_ended(accepted, zone=zone, seen=seen)
 
 
 def _grouped(rows: Iterable[Row]) -> dict[str, list[Row]]:

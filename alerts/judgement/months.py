@@ -1,7 +1,8 @@
 """Has somebody wasted away over months? The loss, and the evidence of it that can be computed again."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from alerts import messages
 from alerts.detectors import wasting
@@ -13,6 +14,21 @@ from schemas.alert import Evidence, UsedReading
 
 YEAR = timedelta(days=wasting.LEVEL_DAYS * (wasting.LEVELS + 2))
 """How far back weights must be known: the newest level, those before it, and the four weeks that have begun."""
+
+
+def has_ended(weighed: Sequence[tuple[datetime, datetime]], *, zone: ZoneInfo, seen: datetime | None) -> bool:
+    """Whether one of these is of the first day of four weeks, and recorded after `seen`: those before have just ended.
+
+    When each was measured and when recorded, in any order.
+    """
+    if not weighed:
+        return False
+    number = _number(max(at for at, _ in weighed), zone)
+    begun = datetime.combine(date.fromordinal(number * wasting.LEVEL_DAYS), time(), tzinfo=zone).astimezone(UTC)
+    of_these = [one for one in weighed if one[0] >= begun]
+    first = _day(min(at for at, _ in of_these), zone)
+    new = [at for at, recorded_at in of_these if seen is None or recorded_at > seen]
+    return any(_day(at, zone) == first for at in new)
 
 
 def wasted(facts: Facts) -> Evidence | None:
@@ -37,7 +53,7 @@ def timed(known: Sequence[Level], daily: Sequence[DailyWeight]) -> list[UsedRead
 
 def of_levels(used: Sequence[UsedReading], *, facts: Facts) -> Evidence | None:
     """The evidence from the levels alone; None if they show no wasting."""
-    known = [Level(number=_number(one.measured_at, facts), kg=one.weight_kg, last=0) for one in used]
+    known = [Level(number=_number(one.measured_at, facts.zone), kg=one.weight_kg, last=0) for one in used]
     found = wasting.loss(known)
     if found is None or not found.is_wasting:
         return None
@@ -58,5 +74,9 @@ def of_levels(used: Sequence[UsedReading], *, facts: Facts) -> Evidence | None:
     )
 
 
-def _number(at: datetime, facts: Facts) -> int:
-    return wasting.number_of(at.astimezone(facts.zone).toordinal())
+def _number(at: datetime, zone: ZoneInfo) -> int:
+    return wasting.number_of(_day(at, zone))
+
+
+def _day(at: datetime, zone: ZoneInfo) -> int:
+    return at.astimezone(zone).toordinal()

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.detectors import wasting
 from alerts.detectors.detector import Days, Kilograms
 from alerts.explain_command import explain
+from alerts.judgement import months
 from alerts.judgement.history import Event
 from alerts.study.backtest import Study
 from deploy.bench import peers, worlds
@@ -84,6 +88,25 @@ def test_a_back_test_tells_it_once_in_four_weeks_and_from_the_past_alone() -> No
     assert [one for one in Study(before).result("vigie").alerts if one.detector == "wasting"] == alerts[:1]
     dry = Event(patient_id="P1", at=alerts[0].at + DAY, kind="dry_weight", weight_kg=76.0)
     assert [one for one in Study(every, events=[dry]).result("vigie").alerts if one.detector == "wasting"] == alerts[:1]
+
+
+@given(
+    minutes=st.lists(st.integers(0, 70 * 1440), min_size=1, max_size=20),
+    late=st.integers(0, 3 * 1440),
+    seen=st.none() | st.integers(0, 70 * 1440),
+)
+def test_four_weeks_have_ended_when_their_successors_first_day_brings_something_new(
+    minutes: list[int], late: int, seen: int | None
+) -> None:
+    zone = ZoneInfo("Pacific/Auckland")
+    weighed = [(BEGUN + timedelta(minutes=one), BEGUN + timedelta(minutes=one + late)) for one in minutes]
+    known = None if seen is None else BEGUN + timedelta(minutes=seen)
+    days = [at.astimezone(zone).toordinal() for at, _ in weighed]
+    first = min(day for day in days if wasting.number_of(day) == wasting.number_of(max(days)))
+    news = any(
+        day == first and (known is None or recorded > known) for day, (_, recorded) in zip(days, weighed, strict=True)
+    )
+    assert months.has_ended(weighed, zone=zone, seen=known) is news
 
 
 @pytest.fixture

@@ -185,12 +185,13 @@ def test_a_scale_that_lives_in_the_future_silences_nobody(connection: Connection
 
 
 def test_a_poisoned_patient_stops_nobody_else_and_is_tried_again(connection: Connection, assess: Assess) -> None:
-    clinic.add_patients(connection, ["P0", "P1"], enrolled_at=ENROLLED)
+    clinic.add_patients(connection, ["P0", "P1", "P2"], enrolled_at=ENROLLED)
+    connection.execute("UPDATE patient SET time_zone = 'Europe/Lutetia' WHERE patient_id = 'P2'")
     clinic.set_plan(connection, "P0", {"gain_kg": "a lot"})
-    for patient_id in ("P0", "P1"):
+    for patient_id in ("P0", "P1", "P2"):
         clinic.weigh(connection, patient_id, clinic.mornings(NOW, GAIN), recorded_at=NOW)
     worker = assess(NOW)
-    assert worker.postponed == {"P0"}
+    assert worker.postponed == {"P0", "P2"}
     assert [episode.patient_id for episode in clinic.episodes(connection)] == ["P1"]
     assert clinic.count(connection, "SELECT count(*) FROM watch WHERE due_at <= '2026-03-02T08:04Z'") == 0
     clinic.set_plan(connection, "P0", {})
