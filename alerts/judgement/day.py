@@ -11,7 +11,7 @@ import numpy as np
 
 from alerts import messages
 from alerts.detectors import cardiauvergne, guideline, guideline_loss, macd, silence, vigie
-from alerts.detectors.detector import Days, Detector, Kilograms, exceeds
+from alerts.detectors.detector import Days, Detector, Kilograms, Known, exceeds
 from alerts.detectors.silence import Span
 from alerts.judgement import baseline
 from alerts.judgement.baseline import DailyWeight, Weight
@@ -79,7 +79,11 @@ class Day:
         self.daily = daily
         self._scores: dict[str, float] = {}
         self.days, self.kg = baseline.arrays(daily) if arrays is None else arrays
-        self.known = baseline.known(daily, zone=facts.zone, anchors=facts.anchors, excused=_excused(facts))
+
+    @cached_property
+    def known(self) -> Known:
+        facts = self.facts
+        return baseline.known(self.daily, zone=facts.zone, anchors=facts.anchors, excused=_excused(facts))
 
     @cached_property
     def baseline_kg(self) -> float | None:

@@ -1,9 +1,14 @@
 """How fast are the detectors on one core? Patients per second, beside a plain numpy MACD and a scipy Theil-Sen."""
 
+import csv
+import gc
 import statistics
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, LiteralString
 
 import numpy as np
@@ -14,8 +19,10 @@ from structlog.testing import capture_logs
 from alerts.detectors import vigie
 from alerts.detectors.detector import Known
 from alerts.detectors.macd import LONG_DAYS, SHORT_DAYS
+from alerts.study import backtest_command
 from alerts.worker import Worker
-from deploy.bench import peers, simulated_clinic, trial, worlds
+from deploy.bench import peers, simulated_clinic, worlds
+from deploy.simulated import history as simulated
 from schemas import clock, database
 from schemas.plan import Plan
 from simulator import chronicle
@@ -24,6 +31,8 @@ from simulator.chronicle import Chronicle
 Array = NDArray[np.float64]
 DAYS, FEW, SAMPLE, THEIL_SEN_DAYS, STEPS = 90, 2000, 200, 14, 500
 HISTORY_DAYS, ASSESSED = 120, 200
+READINGS, EVENTS = ("patient_id", "measured_at", "weight_kg", "device_id"), ("patient_id", "at", "kind", "until")
+LONG_AFTER = datetime(2100, 1, 1, tzinfo=UTC)
 ONE_MORE: LiteralString = "UPDATE latest_reading SET arrivals = arrivals + 1"
 
 
@@ -108,9 +117,30 @@ def _one_reading_with_database(*, seed: int) -> float:
 
 
 def _backtest(*, seed: int) -> float:
-    """Seconds to score 1,000 patient-years and to solve a budget on them."""
+    """Seconds that `vigie backtest` takes with the files of 1,000 patient-years, a budget solved on them."""
     people = chronicle.chronicle(worlds.USUAL, patients=1000, seed=seed)
-    return round(_seconds(lambda: trial.at_budget(people, peers.scores(vigie, people), 1.0)), 2)
+    with tempfile.TemporaryDirectory() as folder:
+        readings, events = Path(folder) / "readings.csv", Path(folder) / "events.csv"
+        _write(readings, READINGS, simulated.readings(people))
+        _write(events, EVENTS, simulated.events(people))
+        return round(_timed(lambda: _run_backtest(readings, events)), 2)
+
+
+def _run_backtest(readings: Path, events: Path) -> None:
+    gc.disable()  # as the command does
+    backtest_command.backtest(
+        readings, events_path=events, now=LONG_AFTER, budget=1.0, as_json=True, echo=lambda _: None
+    )
+    gc.enable()
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[object]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in rows:
+            values = [getattr(row, name) for name in columns]
+            writer.writerow([one.isoformat() if isinstance(one, datetime) else one for one in values])
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -33,7 +33,7 @@ def events(people: Chronicle) -> Iterator[Event]:
         for event in happened:
             at = datetime.combine(_date(people, patient, event.treated), NOON)
             yield Event(patient_id=_name(patient), at=at, kind="decompensation")
-            if event.treated + event.absent_days in people.anchors[patient]:
+            if event.absent_days and event.treated + event.absent_days in people.anchors[patient]:
                 until = at + timedelta(days=event.absent_days, hours=-6)
                 yield Event(patient_id=_name(patient), at=at, kind="pause", until=until)
 
