@@ -1,7 +1,7 @@
 """Could this weight be this person's? Asked at the door (ingest) and over a history (back-test), answered the same."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
 MIN_KG = 2.0
@@ -20,6 +20,8 @@ FLIP_KEPT_WAITING = 2
 """Doubted weights that must agree before a third is believed, where another person or unit is the likelier cause."""
 SHIFT_DAYS = 3.0
 SHIFT_KG = 10.0
+ARRIVAL = timedelta(minutes=10)
+"""A battery's state arrives with the weight, and is timed by its arrival: the weight before it is older than that."""
 HOUSEHOLD_DAYS = 90
 HOUSEHOLD_KG = 3.0
 REMEMBERED = 12
@@ -48,7 +50,8 @@ def doubt(weight_kg: float, measured_at: datetime, *, before: Iterable[Weighed])
     - `unit_flip`: 2.2046 times the last weight, or that part of it;
     - `other_person`: like a weight that was doubted before and then refuted by this person's own. A smaller difference
       is enough here, more than 3 kg, if it lies much nearer to that other's weight;
-    - `scale_shift`: at most 10 kg after at least 3 days of silence; the scale was moved or replaced;
+    - `scale_shift`: at most 10 kg after at least 3 days of silence, or a change of battery; the scale was moved or
+      replaced;
     - `implausible_jump`: any other.
 
     Doubted weights with which this one agrees are confirmation, so that a real change is never shut out for ever: one,
@@ -61,16 +64,25 @@ def doubt(weight_kg: float, measured_at: datetime, *, before: Iterable[Weighed])
 
 
 def doubt_in_order(
-    weight_kg: float, measured_at: datetime, *, last: Weighed | None, doubted: Sequence[Weighed]
+    weight_kg: float,
+    measured_at: datetime,
+    *,
+    last: Weighed | None,
+    doubted: Sequence[Weighed],
+    battery_changed_at: datetime | None = None,
 ) -> Doubt | None:
-    """`doubt` for those who keep the last accepted weight and the doubted ones, in order, none measured later."""
+    """`doubt` for those who keep the last accepted weight and the doubted ones, in order, none measured later.
+
+    More than 3 kg is a `scale_shift` in the first weight after the scale's battery was changed: it was taken in hand.
+    """
     if weight_kg < LOW_KG:
         return "implausible_weight"
     if last is None or abs(weight_kg - last.weight_kg) <= HOUSEHOLD_KG:
         return None  # neither a jump nor another's; nearly every weight ends here
     persons = [one for one in doubted if one.weight_kg >= LOW_KG]  # a bag on the scale speaks for nobody
     recent = [one for one in persons[-REMEMBERED:] if _days(one.measured_at, measured_at) <= HOUSEHOLD_DAYS]
-    reason = _reason(weight_kg, measured_at, last, recent)
+    is_handled = battery_changed_at is not None and last.measured_at < battery_changed_at - ARRIVAL
+    reason = _reason(weight_kg, measured_at, last, recent, is_handled=is_handled)
     if reason is None or _confirmed(weight_kg, measured_at, last, recent, reason=reason):
         return None
     return reason
@@ -86,10 +98,14 @@ def order(weighed: Weighed) -> tuple[datetime, float]:
     return weighed.measured_at, weighed.weight_kg
 
 
-def _reason(weight_kg: float, measured_at: datetime, last: Weighed, doubted: Sequence[Weighed]) -> Doubt | None:
+def _reason(
+    weight_kg: float, measured_at: datetime, last: Weighed, doubted: Sequence[Weighed], *, is_handled: bool
+) -> Doubt | None:
     days = _days(last.measured_at, measured_at)
     step_kg = abs(weight_kg - last.weight_kg)
     allowed_kg = max(JUMP_KG, JUMP_SHARE * last.weight_kg) + DRIFT_KG_PER_DAY * max(0.0, days - 1)
+    if is_handled:
+        allowed_kg = HOUSEHOLD_KG
     if _is_others(weight_kg, last, doubted, reach_kg=AGREEMENT_KG if step_kg > allowed_kg else step_kg / 3):
         return "other_person"
     if step_kg <= allowed_kg:
@@ -98,7 +114,7 @@ def _reason(weight_kg: float, measured_at: datetime, last: Weighed, doubted: Seq
         abs(weight_kg / (last.weight_kg * factor) - 1) <= FLIP_SHARE for factor in (POUNDS_PER_KG, 1 / POUNDS_PER_KG)
     ):
         return "unit_flip"
-    return "scale_shift" if days >= SHIFT_DAYS and step_kg <= SHIFT_KG else "implausible_jump"
+    return "scale_shift" if (is_handled or days >= SHIFT_DAYS) and step_kg <= SHIFT_KG else "implausible_jump"
 
 
 def _is_others(weight_kg: float, last: Weighed, doubted: Sequence[Weighed], *, reach_kg: float) -> bool:

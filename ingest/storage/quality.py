@@ -79,11 +79,19 @@ class Earlier:
         else:
             insort(weights, weighed, key=plausibility.order)
 
-    def judge(self, weight_kg: float, measured_at: datetime) -> plausibility.Doubt | None:
+    def judge(
+        self, weight_kg: float, measured_at: datetime, *, battery_changed_at: datetime | None = None
+    ) -> plausibility.Doubt | None:
         """Why this weight should wait, or None; what is judged is known to the next judgement."""
         last = _until(self._accepted, measured_at, count=1)
         doubted = _until(self._doubted, measured_at, count=plausibility.REMEMBERED)
-        doubt = plausibility.doubt_in_order(weight_kg, measured_at, last=last[0] if last else None, doubted=doubted)
+        doubt = plausibility.doubt_in_order(
+            weight_kg,
+            measured_at,
+            last=last[0] if last else None,
+            doubted=doubted,
+            battery_changed_at=battery_changed_at,
+        )
         if doubt != "implausible_weight":  # no person's: it neither confirms nor contradicts anyone
             self.add(Weighed(measured_at=measured_at, weight_kg=weight_kg, doubted=doubt is not None))
         return doubt

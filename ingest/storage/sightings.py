@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
+from psycopg.rows import args_row
 from pydantic_core import to_json
 
 from ingest.adapters.arrival import Arrival, Sighting
@@ -26,7 +27,15 @@ ON CONFLICT (site, device_id) DO UPDATE SET
                         THEN known.last_seen_at ELSE greatest(known.last_seen_at, excluded.last_seen_at) END,
     online = coalesce(excluded.online, known.online),
     battery_pct = coalesce(excluded.battery_pct, known.battery_pct),
+    battery_changed_at = CASE WHEN excluded.battery_pct >= known.battery_pct + 30 THEN excluded.last_seen_at
+                              ELSE known.battery_changed_at END,
     firmware = coalesce(excluded.firmware, known.firmware)
+"""
+
+BATTERIES: LiteralString = """
+SELECT site, device_id, battery_changed_at
+FROM json_to_recordset(%(scales)s::json) AS asked (site text, device_id text)
+JOIN device_sighting USING (site, device_id) WHERE battery_changed_at IS NOT NULL
 """
 
 
@@ -80,6 +89,19 @@ def tell(conn: Connection, found: Mapping[Scale, Seen]) -> None:
     rows = to_json([_row(scale, known) for scale, known in found.items()]).decode()
     not_alive = ["/".join(scale) for scale, known in found.items() if not known.alive]
     conn.execute(SIGHT, {"seen": rows, "not_alive": not_alive})
+
+
+class _Change(NamedTuple):
+    site: str
+    device_id: str
+    at: datetime
+
+
+def batteries_changed(conn: Connection, scales: Iterable[Scale]) -> dict[Scale, datetime]:
+    """When each of these scales last got a fresh battery, where that is known."""
+    asked = to_json([scale._asdict() for scale in sorted(scales)]).decode()
+    changes = conn.cursor(row_factory=args_row(_Change)).execute(BATTERIES, {"scales": asked})
+    return {Scale(one.site, one.device_id): one.at for one in changes}
 
 
 @dataclass(kw_only=True)

@@ -210,10 +210,13 @@ class _Timed:
 def _judge(conn: Connection, new: Sequence[Arrival], borrowers: Borrowers, *, rate: float) -> list[Row]:
     claims = _time(new, borrowers, rate=rate)
     earlier = earlier_weights(conn, [(t.person, t.timing.measured_at) for t in claims if t.doubt is None])
+    changed = sightings.batteries_changed(conn, {timed.scale for timed in claims})
     rows = []
     for timed in claims:
         weight_kg, at = float(timed.claim.weight_kg), timed.timing.measured_at
-        rows.append(_row(timed, timed.doubt or timed.claim.doubt or earlier[timed.person].judge(weight_kg, at)))
+        known = earlier[timed.person]
+        doubt = timed.doubt or timed.claim.doubt
+        rows.append(_row(timed, doubt or known.judge(weight_kg, at, battery_changed_at=changed.get(timed.scale))))
     return rows + [
         Row(scale=scale, seq=said.seq, word="rejected", reason=said.reason, said_of=said.said_of, weighing=None)
         for arrival in new

@@ -63,6 +63,23 @@ def test_overlapping_batches_of_two_workers_neither_deadlock_nor_double(
     assert connection.execute("SELECT count(*), sum(times) FROM rejection").fetchone() == (10, 240)
 
 
+def test_a_step_after_a_change_of_battery_waits_until_a_second_weight_agrees(connection: Connection) -> None:
+    """3.6 kg within a day: without a fresh battery it is believed."""
+    lend(connection, "p1", "d1")
+    lend(connection, "p2", "d2")
+    words = []
+    for day, (kg, battery) in enumerate([(80, 15), (83.6, 95), (83.5, 95), (80, 94)], start=90):
+        batch = []
+        for device, pct in (("d1", battery), ("d2", 60)):
+            one = arrival(device, day - 80, kg=Decimal(str(kg)))
+            assert isinstance(one.said, Claim)
+            at = NOW - timedelta(days=100 - day)
+            said = replace(one.said, measured_at=at, condition=Condition(battery_pct=pct))
+            batch.append(replace(one, said=said, received_at=at + timedelta(seconds=5)))
+        words.append([answer.reason for answer in store.store(connection, batch, [], now=NOW, rate=1).answers])
+    assert words == [[None, None], ["scale_shift", None], [None, None], [None, None]]
+
+
 def test_an_outlier_waits_in_quarantine_and_a_patient_is_who_had_the_scale_then(connection: Connection) -> None:
     lend(connection, "p1", "d1")
     connection.execute("UPDATE device_loan SET returned_at = %s", (NOW - timedelta(days=95),))
