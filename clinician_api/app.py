@@ -46,19 +46,21 @@ from schemas import database, heartbeat
 from schemas.clock import Clock
 from schemas.settings import Settings
 
+# An address is compared with one after another: what is asked for most stands first.
 ROUTERS = (
+    worklist.router,
+    patients.router,
+    patient_list.router,
+    live.router,
     health.router,
     sign_in.router,
-    worklist.router,
     acts.router,
     closure.router,
     time_machine.router,
-    patient_list.router,
     unknown_scales.router,
     scale_stock.router,
     joining.router,
     patient_import.router,
-    patients.router,
     pauses.router,
     departure.router,
     dry_weight.router,
@@ -76,7 +78,6 @@ ROUTERS = (
     account.router,
     one_tap.router,
     receipts.router,
-    live.router,
     programme.router,
     trials.router,
     trial_csv.router,
@@ -110,9 +111,9 @@ def create_app(settings: Settings, *, clock: Clock) -> FastAPI:
 
     app = FastAPI(title="Vigie", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings, app.state.clock = settings, clock
+    app.router.routes.append(Route("/static/{name}", compressed.answer))
     for router in ROUTERS:
         app.include_router(router)
-    app.router.routes.append(Route("/static/{name}", compressed.answer))
     _answer_errors(app)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=doors.FORM_BYTES)
     app.add_middleware(doors.Guard)

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Annotated, LiteralString
 from urllib.parse import urlsplit
@@ -36,8 +36,16 @@ class NotYourFormError(HTTPException):
 
 async def transaction(request: Request) -> AsyncIterator[Connection]:
     """One transaction, committed before the answer leaves (`scope="function"`), rolled back by an exception."""
-    taken = request.app.state.pool.connection(timeout=PATIENCE_SECONDS)
-    async with _turn(request.app.state.turns), contextmanager_in_threadpool(taken) as conn:
+    async with _turn(request.app.state.turns), contextmanager_in_threadpool(_begun(request)) as conn:
+        yield conn
+
+
+@contextmanager
+def _begun(request: Request) -> Iterator[Connection]:
+    """In the thread that waits for the connection it is asked who is there: another for it would cost as much."""
+    with request.app.state.pool.connection(timeout=PATIENCE_SECONDS) as conn:
+        token = request.cookies.get(cookie_name(request), "")
+        request.state.who = sessions.find(conn, token) if token else None
         yield conn
 
 
@@ -103,22 +111,21 @@ def _refuse_merged(request: Request, conn: Connection) -> None:
         raise MergedError(patient_id, new=str(row[0]))
 
 
-def signed_in(request: Request, conn: Transaction) -> sessions.User:
+async def signed_in(request: Request, conn: Transaction) -> sessions.User:
     """The user of this session.
 
     Raises:
         SignInNeededError: there is none.
         MergedError: it is a form about a record that is no more.
     """
-    token = request.cookies.get(cookie_name(request), "")
-    user = sessions.find(conn, token) if token else None
+    user: sessions.User | None = request.state.who
     if user is None:
         raise SignInNeededError
     if user.seems_away and LIVE_HEADER not in request.headers:
-        sessions.touch(conn, token)
+        await run_in_threadpool(sessions.touch, conn, request.cookies[cookie_name(request)])
     request.state.user = user
-    if request.method == "POST":
-        _refuse_merged(request, conn)
+    if request.method == "POST" and "patient_id" in request.path_params:
+        await run_in_threadpool(_refuse_merged, request, conn)
     return user
 
 

@@ -13,19 +13,20 @@ from clinician_api import dependencies
 # A note of 10,000 characters takes up to 120,000 bytes in a form (four bytes each, three characters a byte).
 FORM_BYTES = 160 * 1024
 POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
+    b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    b"frame-ancestors 'none'"
 )  # data: the arrows within Bootstrap's stylesheet
 HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    b"content-security-policy": POLICY,
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=()",
 }
-HSTS = "max-age=31536000"
+PAGE_HEADERS = HEADERS | {b"cache-control": b"no-store"}
+HSTS = b"max-age=31536000"
 
 
 class Guard:
@@ -63,12 +64,11 @@ def _add_headers(request: Request, message: Message, *, took: float) -> None:
 
 def make_strict(request: Request, headers: MutableHeaders) -> None:
     """Add what the answer has not of its own; the page of a breakdown is written outside of us, and asks for it."""
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    if not request.url.path.startswith("/static/"):
-        headers.setdefault("Cache-Control", "no-store")
+    wanted = HEADERS if request.url.path.startswith("/static/") else PAGE_HEADERS
     if dependencies.is_https(request):
-        headers.setdefault("Strict-Transport-Security", HSTS)
+        wanted = wanted | {b"strict-transport-security": HSTS}
+    given = {name for name, _ in headers.raw}
+    headers.raw.extend((name, value) for name, value in wanted.items() if name not in given)
 
 
 def _from_elsewhere(request: Request) -> bool:

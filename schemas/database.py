@@ -1,5 +1,6 @@
 """How does a program reach the database? Connections with timeouts, and only the rights its service has."""
 
+import select
 from collections.abc import Callable, Mapping
 from typing import Literal, LiteralString, TypeVar
 
@@ -48,6 +49,20 @@ def take_role(service: Service) -> Callable[[Connection], None]:
     return configure
 
 
+def _check(conn: Connection) -> None:
+    """A server that has ended, or let go of us, closed the socket: only where something is to be read is it asked.
+
+    Asking each time is a round trip more for every request.
+
+    Raises:
+        psycopg.Error: the connection is lost.
+    """
+    asked = select.poll()  # and not select(), which knows 1024 files
+    asked.register(conn, select.POLLIN)
+    if asked.poll(0):
+        ConnectionPool.check_connection(conn)
+
+
 def open_pool(url: str, *, service: Service, max_size: int = 4) -> ConnectionPool[Connection]:
     """A pool whose connections are checked before use, so that a restarted server costs one retry, not an error."""
     return ConnectionPool(
@@ -55,7 +70,7 @@ def open_pool(url: str, *, service: Service, max_size: int = 4) -> ConnectionPoo
         min_size=1,
         max_size=max_size,
         configure=take_role(service),
-        check=ConnectionPool.check_connection,
+        check=_check,
         kwargs={"connect_timeout": 10, "application_name": f"vigie-{service}"},
         timeout=30,
         open=True,
