@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -57,9 +57,8 @@ class Step:
     weight_kg: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Usual:
-    """The usual range (kg) on a day."""
+class Usual(NamedTuple):
+    """The usual range (kg) on a day; a tuple, for a chart has one a day."""
 
     at: datetime
     low_kg: float

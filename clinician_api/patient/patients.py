@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query, Request
+from psycopg import Cursor
 from psycopg.rows import args_row
 from starlette.responses import Response
 
@@ -71,9 +72,10 @@ def show(  # noqa: PLR0913, PLR0917 what an address may say
     joined: Annotated[int | None, Query(ge=0, le=10**9)] = None,
 ) -> Response:  # fmt: skip
     """The page; for a refresh by the screen itself, the same page, of which the script takes the parts it needs."""
-    if LIVE_HEADER not in request.headers:
-        audit.write(conn, "patient.read", of=patient_id, by=user.user_id, at=now)
-    return answer(conn, page, patient_id, range_=range, joined=joined)
+    with conn.pipeline():
+        if LIVE_HEADER not in request.headers:
+            audit.write(conn, "patient.read", of=patient_id, by=user.user_id, at=now)
+        return answer(conn, page, patient_id, range_=range, joined=joined)
 
 
 def found(conn: Connection, patient_id: str) -> Patient:
@@ -100,7 +102,10 @@ def answer(
     who = found(conn, patient_id)
     start = _start(conn, patient_id, range_, now=page.now)
     zone, words = ZoneInfo(who.time_zone), Words(language=page.words.language, zone=who.time_zone)
-    course = known(conn, patient_id, zone, start=start, end=page.now)
+    today = page.now.astimezone(zone).date()
+    with conn.pipeline():
+        several, one_each = _ask_beside(conn, patient_id, today=today)
+        course = known(conn, patient_id, zone, start=start, end=page.now)
     drawn = scene.scene(course, start=start, end=page.now)
     rows = scene.rows(course, drawn)
     checks = _checks([row.reading for row in rows if row.reading])
@@ -131,7 +136,9 @@ def answer(
         pause_kinds=pauses.KINDS,
         journal=course.journal,
         request_id=uuid4,
-        **_beside(conn, patient_id, today=page.now.astimezone(zone).date()),
+        today=today,
+        **{name: rows.fetchall() for name, rows in several.items()},
+        **{name: rows.fetchone() for name, rows in one_each.items()},
     )
 
 
@@ -149,7 +156,7 @@ def _start(conn: Connection, patient_id: str, range_: str, *, now: datetime) -> 
 
 
 def known(conn: Connection, patient_id: str, zone: ZoneInfo, *, start: datetime, end: datetime) -> scene.Known:
-    """What the chart shows: each by one query over an index, all in one round trip."""
+    """What the chart shows: each by one query over an index, all in one round trip, with what was asked before."""
     of: dict[str, object] = {"patient_id": patient_id}
     days = of | {"first": start.astimezone(zone).date(), "last": end.astimezone(zone).date()}
     weighed = of | {"start": start - usual.BEFORE, "end": end, "most": patient_record.MOST_READINGS}
@@ -172,19 +179,20 @@ def known(conn: Connection, patient_id: str, zone: ZoneInfo, *, start: datetime,
     )
 
 
-def _beside(conn: Connection, patient_id: str, *, today: date) -> dict[str, object]:
-    """What the page shows beside the chart, in one round trip."""
+def _ask_beside(
+    conn: Connection, patient_id: str, *, today: date
+) -> tuple[dict[str, Cursor[Any]], dict[str, Cursor[Any]]]:
+    """What the page shows beside the chart: of which there may be several, and of which there is one at most."""
     of = {"patient_id": patient_id}
-    with conn.pipeline():
-        paused = database.ask(conn, pauses.Pause, pauses.OF_PATIENT, of | {"since": today})
-        phone = database.ask(conn, patient_record.Phone, patient_record.PHONE, of)
-        tags = database.ask(conn, tag_record.Tag, tag_record.OF_PATIENT, of)
-        departed = database.ask(conn, patient_record.Departed, patient_record.DEPARTED, of)
-        around = database.ask(conn, patient_record.Around, patient_record.AROUND, of)
-    return {
-        "today": today, "pauses": paused.fetchall(), "phone": phone.fetchone(), "tags": tags.fetchall(),
-        "departed": departed.fetchone(), "around": around.fetchone(),
-    }  # fmt: skip
+    several = {
+        "pauses": database.ask(conn, pauses.Pause, pauses.OF_PATIENT, of | {"since": today}),
+        "tags": database.ask(conn, tag_record.Tag, tag_record.OF_PATIENT, of),
+    }
+    return several, {
+        "phone": database.ask(conn, patient_record.Phone, patient_record.PHONE, of),
+        "departed": database.ask(conn, patient_record.Departed, patient_record.DEPARTED, of),
+        "around": database.ask(conn, patient_record.Around, patient_record.AROUND, of),
+    }
 
 
 def ended(conn: Connection, patient_id: str) -> str | None:
