@@ -98,8 +98,9 @@ def act(  # noqa: PLR0913, PLR0917 a form's fields
         return worklist.answer(conn, page, user, Asked(open=patient_id, problem=problem, kept=kept), status=422)
     if not episodes.is_of(conn, episode_id, patient_id):
         return worklist.answer(conn, page, user, Asked(problem=page.words.text(GONE), kept=kept), status=410)
-    more = then == "next" and conn.execute(WAITS_TOO, {"patient_id": patient_id, "but": episode_id}).fetchone()
-    after = worklist.following(conn, page, user, patient_id) if then == "next" and not more else patient_id
+    after: str | None = patient_id
+    if then == "next" and conn.execute(WAITS_TOO, {"patient_id": patient_id, "but": episode_id}).fetchone() is None:
+        after = worklist.following(conn, page, user, patient_id)
     if not episodes.do(conn, said):
         problem = episodes.closed_meanwhile(conn, page, episode_id)
         return worklist.answer(conn, page, user, Asked(open=patient_id, problem=problem, kept=kept), status=409)

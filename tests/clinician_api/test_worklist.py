@@ -249,6 +249,24 @@ def test_closing_in_the_drawer_leads_to_the_next_patient_and_a_second_click_clos
     assert connection.execute("SELECT count(*) FROM acknowledgement").fetchone() == (1,)
 
 
+def test_the_next_is_the_same_patients_other_alert_then_who_waits_further_down_then_who_rose_further_up(
+    clinic: Site, connection: Connection
+) -> None:
+    client = clinic.signed_in()
+    seed.open_episode(connection, "p-0022", "weight_loss", severity="alert", at=CLOCK.now(), gain=-3)
+    connection.commit()
+    came = []
+    for patient_id in ("p-0011", "p-0022", "p-0022", "p-0005"):
+        rows = connection.execute(
+            "SELECT episode_id FROM episode WHERE patient_id = %s AND closed_at IS NULL", (patient_id,)
+        ).fetchall()
+        connection.commit()
+        fields = {"patient_id": patient_id, "episode_id": str(rows[0][0]), "action": "close", "outcome": "other"}
+        answer = client.post("/worklist/act", data=form(client, then="next", **fields))
+        came.append(answer.headers["location"].removeprefix("/?open="))
+    assert came == ["p-0005", "p-0022", "p-0003", "p-0003"], "after the last, the alarm at the top"
+
+
 def test_who_comes_too_late_in_the_drawer_learns_it_and_keeps_the_note(clinic: Site, connection: Connection) -> None:
     first, second = clinic.signed_in(), clinic.signed_in(seed.CARDIOLOGIST)
     common = {"patient_id": "p-0005", "episode_id": episode_of(connection, "p-0005"), "action": "close"}
