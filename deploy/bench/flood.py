@@ -1,6 +1,6 @@
 """What do many scales send? Readings at a rate, or as fast as the broker takes them, over one bare connection.
 
-    python -m deploy.bench.flood PORT READINGS DEVICES RATE [native|openscale]    (RATE 0: as fast as it goes)
+    python -m deploy.bench.flood PORT FIRST READINGS DEVICES RATE [native|openscale]    (RATE 0: as fast as it goes)
 
 Prints one JSON object: when it began (epoch), seconds, and at a rate the milliseconds from sending a reading to its
 receipt, p50 and p99. At a rate each reading says when it was sent, for who measures to the commit. The packets are made
@@ -75,11 +75,11 @@ class Flood:
         return packets.acknowledgement(mid)
 
 
-def make(readings: int, devices: int, *, dialect: str, stamped: bool) -> list[bytes]:
+def make(seqs: range, devices: int, *, dialect: str, stamped: bool) -> list[bytes]:
     """The packets; `stamped` ones end in a time that `stamp` puts there."""
     tell = openscale if dialect == "openscale" else reading
     made = []
-    for seq in range(readings):
+    for seq in seqs:
         topic, payload = tell(seq, devices)
         if stamped:
             payload = payload[:-1] + b', "sent_at": "' + _now() + b'"}'
@@ -116,31 +116,30 @@ def openscale(seq: int, devices: int) -> tuple[str, bytes]:
     return f"openScaleSync/s{device}/measurements/insert", payload.encode()
 
 
-def main(port: int, readings: int, devices: int, rate: int, dialect: str) -> dict[str, object]:
+def main(port: int, seqs: range, devices: int, rate: int, dialect: str) -> dict[str, object]:
     """Send, and wait until the broker has all; at a rate also until all are receipted."""
-    made = make(readings, devices, dialect=dialect, stamped=rate > 0)
+    made = make(seqs, devices, dialect=dialect, stamped=rate > 0)
     flood = Flood(port, listen=rate > 0)
     at, began = real_now().timestamp(), time.perf_counter()
     if not rate:
         flood.send(made)
-        flood.wait_for(readings)
+        flood.wait_for(len(made))
         return {"began": at, "seconds": time.perf_counter() - began}
     sent: dict[int, float] = {}
     step = max(1, rate // 1000)
-    for start in range(0, readings, step):
+    for start in range(0, len(made), step):
         time.sleep(max(0.0, began + start / rate - time.perf_counter()))
-        now = time.perf_counter()
-        sent |= dict.fromkeys(range(start, min(readings, start + step)), now)
+        sent |= dict.fromkeys(seqs[start : start + step], time.perf_counter())
         flood.send(stamp(made[start : start + step]))
     seconds = time.perf_counter() - began
     end = time.monotonic() + PATIENCE_SECONDS
-    while len(flood.receipted) < readings and time.monotonic() < end:
+    while len(flood.receipted) < len(made) and time.monotonic() < end:
         time.sleep(0.05)
     taken = [flood.receipted[seq] - sent[seq] for seq in sent if seq in flood.receipted]
     p50, p99 = (np.quantile(np.array(taken) * 1000, [0.5, 0.99]).round(2).tolist()) if taken else (None, None)
-    return {"began": at, "seconds": seconds, "missing": readings - len(taken), "p50": p50, "p99": p99}
+    return {"began": at, "seconds": seconds, "missing": len(made) - len(taken), "p50": p50, "p99": p99}
 
 
 if __name__ == "__main__":
-    ours, dialects = [int(number) for number in sys.argv[1:5]], sys.argv[5:] or ["native"]
-    print(json.dumps(main(ours[0], ours[1], ours[2], ours[3], dialects[0])))
+    port, first, readings, devices, rate = map(int, sys.argv[1:6])
+    print(json.dumps(main(port, range(first, first + readings), devices, rate, *(sys.argv[6:] or ["native"]))))
