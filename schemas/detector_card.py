@@ -27,24 +27,24 @@ CARD: tuple[CardRow, ...] = (
     CardRow(
         title_fr="Réglé sur",
         title_en="Fitted on",
-        text_fr="16 000 patients-années simulées, 160 mondes tirés au sort. Aucun patient réel : aucun chiffre n'est "
+        text_fr="48 000 patients-années simulées, 480 mondes tirés au sort. Aucun patient réel : aucun chiffre n'est "
         "un résultat clinique.",
-        text_en="16,000 simulated patient-years, 160 worlds drawn at random. No real patient: no figure is a "
+        text_en="48,000 simulated patient-years, 480 worlds drawn at random. No real patient: no figure is a "
         "clinical result.",
     ),
     CardRow(
         title_fr="À 1 fausse alerte par patient et par an",
         title_en="At 1 false alert per patient-year",
-        text_fr="Trouve 47 à 82 % des décompensations avec prise de poids, 28 à 51 % de toutes "
+        text_fr="Trouve 49 à 82 % des décompensations avec prise de poids, 29 à 52 % de toutes "
         "(MACD : 26 à 76 % et 14 à 42 %) ; alertes vraies : 18 à 34 % ; avance médiane 3 à 6 jours.",
-        text_en="Finds 47 to 82 % of decompensations with a gain, 28 to 51 % of all "
+        text_en="Finds 49 to 82 % of decompensations with a gain, 29 to 52 % of all "
         "(MACD: 26 to 76 % and 14 to 42 %); true alerts: 18 to 34 %; median lead 3 to 6 days.",
     ),
     CardRow(
         title_fr="À 0,5 fausse alerte",
         title_en="At 0.5 false alerts",
-        text_fr="Trouve 36 à 79 % des décompensations avec prise de poids.",
-        text_en="Finds 36 to 79 % of decompensations with a gain.",
+        text_fr="Trouve 36 à 80 % des décompensations avec prise de poids.",
+        text_en="Finds 36 to 80 % of decompensations with a gain.",
     ),
     CardRow(
         title_fr="À surveiller, dès trois quarts du seuil",

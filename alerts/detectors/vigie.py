@@ -33,7 +33,7 @@ from alerts.detectors.vigie_weights import BIAS, OUT, WEIGHTS
 from schemas.plan import Plan
 
 NAME = "vigie"
-VERSION = "4"
+VERSION = "5"
 THRESHOLD = "vigie_threshold"
 WAIT_DAYS = 10
 """For so many days from the first weight on the guideline stands in: there is nothing personal yet."""

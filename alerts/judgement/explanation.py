@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alerts.detectors import cardiauvergne, guideline_loss, silence, vigie, wasting
+from alerts.detectors import cardiauvergne, guideline_loss, silence, wasting
 from alerts.detectors.silence import Span
 from alerts.judgement import assessment, baseline, months
 from alerts.judgement.baseline import DailyWeight, Weight
@@ -16,9 +16,6 @@ from alerts.judgement.day import NOT_BELIEVED, SHARE, Day, Doubted, Facts
 from alerts.judgement.registry import DETECTORS
 from schemas.alert import Evidence, UsedReading
 from schemas.plan import Plan
-
-UNTOLD = {vigie.NAME: "3"}
-"""The version of a detector before it was told which weights somebody confirmed: without any it says the same."""
 
 
 class UnexplainableError(Exception):
@@ -70,9 +67,8 @@ def _judge(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Sequenc
         return _judge_told(evidence, daily=daily, doubted=doubted)
     untold = [replace(day, used=tuple(replace(weight, confirmed=False) for weight in day.used)) for day in daily]
     computed = _judge_told(evidence, daily=untold, doubted=doubted)
-    version = UNTOLD.get(computed.detector, computed.version)
     readings = [one.model_copy(update={"ignored": _then(one.ignored)}) for one in computed.readings]
-    return computed.model_copy(update={"confirmed": None, "version": version, "readings": readings})
+    return computed.model_copy(update={"confirmed": None, "readings": readings})
 
 
 def _then(ignored: str | None) -> str | None:
@@ -96,6 +92,11 @@ def _judge_told(evidence: Evidence, *, daily: Sequence[DailyWeight], doubted: Se
     detector = guideline_loss if evidence.detector == guideline_loss.NAME else DETECTORS.get(evidence.detector)
     if detector is None:
         raise UnexplainableError(f"this program has no detector {evidence.detector!r}")
+    if evidence.version != detector.VERSION:
+        raise UnexplainableError(
+            f"it was raised by version {evidence.version} of {evidence.detector}, and this program has version "
+            f"{detector.VERSION}, which would score it otherwise; the evidence alone remains"
+        )
     share = evidence.parameters.get(SHARE)
     return day.evidence(detector) if share is None else day.watch_evidence(detector, share=share)
 

@@ -153,7 +153,7 @@ def detect(
 @bench.command()
 def fit(
     seed: Annotated[int, typer.Option(min=0)] = 11,
-    count: Annotated[int, typer.Option("--worlds", min=1, max=1000, help="drawn at random")] = 160,
+    count: Annotated[int, typer.Option("--worlds", min=1, max=1000, help="drawn at random")] = 480,
     patients: Annotated[int, typer.Option(min=10, max=10_000, help="patient-years of each world")] = 100,
 ) -> None:
     """The weights of Vigie's own detector, fitted anew to drawn worlds; minutes."""

@@ -187,7 +187,7 @@ def test_a_ramp_before_an_event_is_found_and_one_without_is_false() -> None:
     result = backtest.run(readings(ramp) + readings(ramp, patient_id="P2"), events=events)
     assert (result.events, result.found) == (1, 1)
     assert (result.true_alerts, result.false_alerts, result.ppv) == (1, 1, 0.5)
-    assert result.lead_days == [6.0]
+    assert result.lead_days == [5.0]
     assert result.false_alerts_per_patient_year == pytest.approx(365.25 / 44)
 
 

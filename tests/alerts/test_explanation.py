@@ -74,12 +74,11 @@ def test_evidence_that_was_stored_is_computed_again_to_the_last_digit(
         assert explanation.differences(stored, again) == []
     untold = [replace(weight, confirmed=False) for weight in known]
     for finding in assessment.assess(replace(facts, weights=untold), now=now, known_until=None).findings:
-        version = "3" if finding.evidence.detector == "vigie" else finding.evidence.version
         used = [
             one.model_copy(update={"ignored": None}) if one.ignored == NOT_BELIEVED else one
             for one in finding.evidence.readings
         ]
-        before = finding.evidence.model_copy(update={"confirmed": None, "version": version, "readings": used})
+        before = finding.evidence.model_copy(update={"confirmed": None, "readings": used})
         again = explanation.from_readings(before, weights=known, doubted=facts.doubted)
         assert explanation.differences(before, again) == []
         assert explanation.differences(before, explanation.from_itself(before)) == []
@@ -181,6 +180,10 @@ def test_evidence_that_was_touched_or_readings_that_are_gone_are_told(raised: st
 def test_what_cannot_be_explained_says_why(raised: str, connection: Connection) -> None:
     with pytest.raises(UnknownEpisodeError, match="no episode 99"):
         explain(connection, 99, readings_too=False, as_json=False)
+    connection.execute("""UPDATE episode SET evidence = evidence || '{"version": "4"}' WHERE patient_id = 'P1'""")
+    number = clinic.count(connection, "SELECT episode_id::int FROM episode WHERE patient_id = 'P1'")
+    with pytest.raises(UnexplainableError, match="raised by version 4 of vigie, and this program has version 5"):
+        explain(connection, number, readings_too=False, as_json=False)
     connection.execute("UPDATE episode SET evidence = evidence - 'plan'")
     with pytest.raises(UnexplainableError, match="from before"):
         explain(connection, 1, readings_too=False, as_json=False)
