@@ -49,11 +49,11 @@ CARD: tuple[CardRow, ...] = (
     CardRow(
         title_fr="À surveiller, dès trois quarts du seuil",
         title_en="Watched, from three quarters of the threshold",
-        text_fr="N'appelle personne. À 1 fausse alerte par an, 0,8 à 1,5 surveillance inutile par patient et par an ; "
-        "avec elles, 38 à 61 % de toutes les décompensations sont vues (alertes seules : 27 à 50 %), et un quart de "
-        "celles qui alertent 2 à 5 jours plus tôt.",
-        text_en="Calls nobody. At 1 false alert a year, 0.8 to 1.5 watches in vain per patient-year; with them 38 to "
-        "61 % of all decompensations are seen (alerts alone: 27 to 50 %), and a quarter of those alerted 2 to 5 days "
+        text_fr="N'appelle personne. À 1 fausse alerte par an, 0,8 à 1,6 surveillance inutile par patient et par an ; "
+        "avec elles, 38 à 60 % de toutes les décompensations sont vues (alertes seules : 27 à 50 %), et un quart de "
+        "celles qui alertent 2 à 4 jours plus tôt.",
+        text_en="Calls nobody. At 1 false alert a year, 0.8 to 1.6 watches in vain per patient-year; with them 38 to "
+        "60 % of all decompensations are seen (alerts alone: 27 to 50 %), and a quarter of those alerted 2 to 4 days "
         "sooner.",
     ),
     CardRow(
