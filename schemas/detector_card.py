@@ -13,7 +13,7 @@ class CardRow:
     text_en: str
 
 
-VERSION = "4"
+VERSION = "5"
 DEFAULT_THRESHOLD = 33
 CARD: tuple[CardRow, ...] = (
     CardRow(

@@ -75,9 +75,8 @@ def scores_of(
     found: list[tuple[Scores, list[float]]] = []
     for start in range(0, len(rows), BLOCK):
         block, tried = rows[start : start + BLOCK], others[start : start + BLOCK]
-        patients = grid(block)
-        table = judged(patients, plan=plan)
-        then = iter(_had_been(table, patients, block, tried, plan=plan) if any(tried) else ())
+        table = judged(grid(block), plan=plan)
+        then = iter(_had_been(table, block, tried, plan=plan) if any(tried) else ())
         for number, (days, _, _) in enumerate(block):
             found.append((table.scores[number, days - days[:1]], list(islice(then, len(tried[number])))))
     return found
@@ -111,9 +110,7 @@ def judged(patients: Grid, *, plan: Plan) -> Judged:
     return Judged(course=one, seen=seen, lowest_kg=lowest_kg, lowest_shown_kg=lowest_shown_kg, scores=stands)
 
 
-def _had_been(
-    table: Judged, patients: Grid, rows: Sequence[Row], others: Sequence[Sequence[Other]], *, plan: Plan
-) -> list[float]:
+def _had_been(table: Judged, rows: Sequence[Row], others: Sequence[Sequence[Other]], *, plan: Plan) -> list[float]:
     """The scores, had these days' weights been others; those that one would not believe at once are judged alone."""
     every = [(row, number, kg) for row, some in enumerate(others) for number, kg in some]
     at = np.array([(row, rows[row][0][number] - rows[row][0][0]) for row, number, _ in every])
@@ -127,7 +124,7 @@ def _had_been(
     found = np.where(early, _stood_in(shown_kg, table.lowest_shown_kg.take(cells), plan=plan), found)
     low, high = vigie_course.believable_kg(one, *at.T)
     plain = (low <= shown_kg[:, 0]) & (shown_kg[:, 0] <= high) & one.believed[*at.T]
-    plain &= one.begins[*at.T] == patients.begins[*at.T]
+    plain &= one.start[*at.T] < at[:, 1]  # at a beginning everything is measured against that weight itself
     for number in np.flatnonzero(~plain).tolist():
         found[number] = _alone(rows[every[number][0]], every[number][1], every[number][2], plan=plan)
     return [float(score) for score in found[:, 0]]
@@ -259,7 +256,7 @@ def _limits(rows: Sequence[Row], *, plan: Plan) -> list[float | None]:
     start, end = one.shown_kg[:, -1], low
     tried = np.linspace(start, end, STEPS + 1, axis=1)
     fired = fires(tried)
-    now, turns = fired[:, 0], one.believed[:, -1]
+    now, turns = fired[:, 0], one.believed[:, -1] & (one.start[:, -1] < one.columns[-1])
     if not now.all():
         end = np.where(now, low, high)
         tried = np.linspace(start, end, STEPS + 1, axis=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -187,6 +187,7 @@ def test_two_people_under_one_id_are_told_apart_by_the_first_and_named_in_the_re
     weights=st.lists(st.tuples(st.integers(0, 60 * 24), st.integers(780, 840)), min_size=1, max_size=40),
     pause=st.integers(1, 59),
 )
+@example(weights=[(1, 780), (265, 780), (265, 781)], pause=1)  # two at once, the first after a pause
 def test_many_patients_at_once_are_scored_as_one_by_one(weights: list[tuple[int, int]], pause: int) -> None:
     readings = [
         HistoricReading(

@@ -352,3 +352,11 @@ def test_in_the_first_days_the_guideline_stands_in_at_the_default_threshold(
     gains, scores = guideline.scores(days, kg, plan=rule), vigie.scores(days, kg, plan=plan)
     clearly = np.abs(gains - rule.gain_kg) > 0.02
     assert (scores > threshold)[clearly].tolist() == (gains > rule.gain_kg)[clearly].tolist()
+
+
+def test_where_everything_begins_anew_no_other_weight_would_have_alerted() -> None:
+    """The first weight after a hospital stay is measured against itself."""
+    days, kg = np.append(np.arange(40), 51) + 739_000, np.full(41, 80.0)
+    known = Known(anchors=days[39:40] + 5)
+    assert vigie.would_not_fire_at_kg(days, kg, plan=PLAN) is not None
+    assert vigie.would_not_fire_at_kg(days, kg, plan=PLAN, known=known) is None
