@@ -45,6 +45,9 @@ BLOCK = 64
 WEIGHED = 512
 """Days of patients at once. For a thousand OpenBLAS would take a second thread, and both wait for each other."""
 STEPS, FINER = 20, 3
+# glibc gives freed memory back to the system above a threshold that rises to the largest block ever freed, at most 32
+# MiB (mallopt(3), M_MMAP_THRESHOLD). Taken and freed once; else each step below fetches its memory anew.
+np.empty(31 * 2**20, dtype=np.uint8)
 
 Row = tuple[Days, Kilograms, Known]
 Other = tuple[int, float]
