@@ -79,7 +79,12 @@ class Server(uvicorn.Server):
         coming = asyncio.get_running_loop().create_task(self._serve_one(connection))
         self._coming.add(coming)
         self._tell()
-        coming.add_done_callback(self._coming.discard)
+        coming.add_done_callback(self._has_come)
+
+    def _has_come(self, coming: asyncio.Task[object]) -> None:
+        """From now on uvicorn counts it."""
+        self._coming.discard(coming)
+        self._tell()
 
     async def _serve_one(self, connection: socket.socket) -> None:
         connection.setblocking(False)
